@@ -67,10 +67,12 @@ class PageFacts:
 
     `path` is where that file stands, `size` its length in bytes, `type` and `extension` its kind;
     `related` are the files of the same folder, `cross_references` the pages about it by label.
+
+    The size takes no part in comparing: the same index in other words has another size.
     """
 
     path: str
-    size: int
+    size: int = field(compare=False)
     type: str
     extension: str
     related: tuple[Link, ...] = ()
