@@ -1,0 +1,37 @@
+"""The errors that a timer may raise inside a worker, one for each thing that can go wrong.
+
+In the order of a request's life: it is made (:class:`RequestTooLargeError`), it is sent
+(:class:`ServerUnavailableError`, :class:`RequestQueueFullError`), and a server acts on it
+(:class:`ProtectedWorkerError`, which no worker ever sees).
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ProtectedWorkerError",
+    "RequestQueueFullError",
+    "RequestTooLargeError",
+    "ServerUnavailableError",
+]
+
+
+class RequestTooLargeError(ValueError):
+    """A request is larger than its transport can carry whole: use a shorter scope.
+
+    Nothing was sent, and nothing else is disturbed (REQUEST-OVERSIZE).
+    """
+
+
+class ServerUnavailableError(ConnectionError):
+    """No server reads this client's requests any more (CLIENT-UNAVAILABLE)."""
+
+
+class RequestQueueFullError(TimeoutError):
+    """The server has not read for so long that its request queue stayed full (QUEUE-BACKPRESSURE).
+
+    The request was not sent. The queue accepts requests again as soon as the server reads.
+    """
+
+
+class ProtectedWorkerError(ValueError):
+    """A worker id names something that no server may signal (PROCESS-NEVER-BROADCAST)."""

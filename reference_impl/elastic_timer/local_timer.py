@@ -1,0 +1,265 @@
+"""Timers for workers that the server's process starts: requests travel in a pipe.
+
+A ``multiprocessing.Queue`` may carry them instead, for code that was written for PyTorch; what
+such a queue cannot give is listed with the deviations of the backend ``local-mp-queue``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+import weakref
+from queue import Empty
+from typing import Any, Protocol, cast
+
+from .api import RequestQueue, TimerClient, TimerRequest, TimerServer
+from .clock import SYSTEM_CLOCK, Clock, Instant, finite_seconds
+from .events import EventListener
+from .exit_watch import ExitWatch
+from .reaper import reap
+from .request_line import MalformedRequestError
+from .request_pipe import RequestPipe, RequestPipeWriter
+from .timer_table import TimerTable
+from .worker import UNKNOWN, WorkerId, current_worker, start_time
+
+__all__ = [
+    "LocalTimerClient",
+    "LocalTimerServer",
+    "MultiprocessingRequestQueue",
+    "RequestPipe",
+    "RequestPipeWriter",
+]
+
+logger = logging.getLogger(__name__)
+
+_RETRY_INTERVAL = 1.0
+"""Seconds at most until a failed reap is tried again; what made it fail rarely passes sooner."""
+
+_WAKE_INTERVAL = 0.25
+"""Seconds for which a ``multiprocessing.Queue``, which cannot be woken, is waited for at a time."""
+
+
+class _Sink(Protocol):
+    def put(self, request: TimerRequest, /) -> object: ...
+
+
+class LocalTimerClient(TimerClient):
+    """A worker's client of a :class:`LocalTimerServer` on the same host.
+
+    It identifies the process that uses it, whoever made it: it can be handed to a worker under any
+    start method, and a forked child may go on using its parent's (CLIENT-FORK).
+
+    Args:
+        mp_queue: the server's request pipe (or its writer), or the ``multiprocessing.Queue`` that
+            was given to the server. Most easily had from ``server.client()``.
+    """
+
+    def __init__(self, mp_queue: _Sink) -> None:
+        super().__init__()
+        self._mp_queue = mp_queue
+
+    def acquire(self, scope_id: str, expiration_time: float) -> None:
+        """Arm the calling worker's timer for ``scope_id``.
+
+        Args:
+            scope_id: any text; with a pipe, up to about 3,900 bytes of UTF-8.
+            expiration_time: seconds since the epoch; it is taken to the monotonic clock at once.
+
+        Raises:
+            ValueError: the time is negative, NaN or infinite; nothing was sent.
+            RequestTooLargeError, RequestQueueFullError, ServerUnavailableError: see
+                :meth:`RequestPipe.put`.
+        """
+        if type(expiration_time) is not Instant:
+            expiration_time = Instant.of(finite_seconds(expiration_time, "expiration_time"))
+        if expiration_time < 0:
+            raise ValueError(
+                f"expiration_time must not be negative, which would mean a release: "
+                f"{float(expiration_time)!r}; use release() to release a timer"
+            )
+        self._mp_queue.put(TimerRequest(current_worker(), scope_id, expiration_time))
+
+    def release(self, scope_id: str) -> None:
+        """Disarm the calling worker's timer for ``scope_id``, if it is armed.
+
+        Raises:
+            RequestTooLargeError, RequestQueueFullError, ServerUnavailableError: see
+                :meth:`RequestPipe.put`.
+        """
+        self._mp_queue.put(TimerRequest(current_worker(), scope_id, -1))
+
+
+class MultiprocessingRequestQueue(RequestQueue):
+    """A request queue on a ``multiprocessing.Queue``.
+
+    Args:
+        mp_queue: the queue that the clients put their requests in.
+    """
+
+    def __init__(self, mp_queue: Any) -> None:
+        super().__init__()
+        self._mp_queue = mp_queue
+        self._woken = False
+
+    def size(self) -> int:
+        """Return how many requests have been put and not yet been got."""
+        return int(self._mp_queue.qsize())
+
+    def get(self, size: int, timeout: float) -> list[TimerRequest]:
+        """Return up to ``size`` requests: as soon as there are that many, or after ``timeout``."""
+        deadline = time.monotonic() + timeout
+        requests: list[TimerRequest] = []
+        while len(requests) < size:
+            remaining = max(0.0, deadline - time.monotonic())
+            try:
+                requests.append(self._mp_queue.get(timeout=min(remaining, _WAKE_INTERVAL)))
+            except Empty:
+                if remaining <= _WAKE_INTERVAL or self._woken:
+                    break
+        self._woken = False
+        return requests
+
+    def wake(self) -> None:
+        """Make a waiting ``get`` return within a quarter of a second."""
+        self._woken = True
+
+
+class LocalTimerServer(TimerServer):
+    """A server for the workers that its process starts, on one host.
+
+    Args:
+        mp_queue: where requests come from: a :class:`RequestPipe`, another request queue, or a
+            ``multiprocessing.Queue``. By default, a new request pipe.
+        max_interval: how long one watchdog waits for a request at the most, in seconds. A timer
+            that expires earlier ends the wait, so this does not delay any reaping.
+        daemon: whether the watchdog's thread lets the interpreter exit.
+        clock: where the time comes from.
+        on_event: is told of everything that happens (OBSERVE-EVENTS).
+    """
+
+    def __init__(
+        self,
+        mp_queue: Any = None,
+        max_interval: float = 60,
+        daemon: bool = True,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        on_event: EventListener | None = None,
+    ) -> None:
+        if mp_queue is None:
+            mp_queue = RequestPipe()
+        queue = (
+            mp_queue
+            if isinstance(mp_queue, RequestQueue)
+            else MultiprocessingRequestQueue(mp_queue)
+        )
+        super().__init__(queue, max_interval, daemon, clock=clock, on_event=on_event)
+        self._mp_queue = mp_queue
+        self._timers = TimerTable(clock)
+        self._workers: dict[int, WorkerId] = {}
+        self._exits = ExitWatch()
+        self._judged = -float("inf")  # the monotonic time as of which timers were judged last
+        if isinstance(queue, RequestPipe):
+            queue.on_malformed = self._report_malformed
+
+    def client(self) -> LocalTimerClient:
+        """Return a client to hand to workers, as an argument of their process."""
+        if isinstance(self._mp_queue, RequestPipe):
+            return LocalTimerClient(self._mp_queue.writer())
+        return LocalTimerClient(cast(_Sink, self._mp_queue))
+
+    def start(self) -> None:
+        """Start the watchdog's thread, and return; a server that runs already keeps running."""
+        if isinstance(self._request_queue, RequestPipe):
+            _readers_to_close_in_children.add(self._request_queue)
+        super().start()
+
+    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
+        """Take over requests, in their order; a negative expiration time releases."""
+        for request in timer_requests:
+            worker_id = self._workers.get(request.worker_id)
+            if worker_id is not request.worker_id:
+                worker_id = self._meet(request.worker_id, worker_id)
+                if worker_id is None:
+                    continue
+            if request.expiration_time < 0:
+                self._timers.disarm(worker_id, request.scope_id)
+            else:
+                self._timers.arm(worker_id, request)
+
+    def clear_timers(self, worker_ids: set[int]) -> None:
+        """Drop all timers of these workers, and of no others."""
+        for worker_id in worker_ids:
+            self._timers.clear(worker_id)
+
+    def get_expired_timers(self, deadline: float) -> dict[Any, list[TimerRequest]]:
+        """Return every timer that has expired by ``deadline``, by worker; nothing changes.
+
+        Args:
+            deadline: an :class:`~elastic_timer.clock.Instant` is compared on the monotonic clock;
+                a plain number is compared with the expiration times.
+        """
+        return self._timers.expired(deadline)
+
+    def _run_watchdog(self) -> None:
+        for worker_id in self._exits.exited():
+            self._forget(worker_id)
+        super()._run_watchdog()
+
+    def _patience(self, now: Instant, pending: int) -> float:
+        longest = min(self._max_interval, _RETRY_INTERVAL) if self._unreaped else self._max_interval
+        # What had expired by the last watchdog was judged then, and is tried again after a while.
+        next_deadline = self._timers.next_deadline(after=self._judged)
+        self._judged = now.monotonic
+        return max(0.0, min(longest, next_deadline - now.monotonic))
+
+    def _reap_worker(self, worker_id: int) -> bool:
+        """Kill a worker. The id that comes out of the table knows the worker's start time."""
+        return reap(worker_id, signal.SIGKILL)
+
+    def _meet(self, claimed: int, known: WorkerId | None) -> WorkerId | None:
+        """Return who sent a request: the process that is known by this pid, or a new one.
+
+        Returns:
+            ``None`` if the request is from a process that had this pid before.
+        """
+        started = claimed.start_time if isinstance(claimed, WorkerId) else UNKNOWN
+        if known is not None:
+            if started in (UNKNOWN, known.start_time):
+                return known
+            if started < known.start_time:
+                return None
+            self._forget(known)
+        if claimed > 0 and started == UNKNOWN:
+            started = start_time(claimed)
+        worker_id = WorkerId(claimed, started)
+        self._workers[worker_id] = worker_id
+        if claimed > 0 and started != UNKNOWN:
+            self._exits.watch(worker_id)
+        return worker_id
+
+    def _forget(self, worker_id: WorkerId) -> None:
+        """Drop a worker whose process has ended, unless another one has its pid already."""
+        if self._workers.get(worker_id) is worker_id:
+            self._timers.clear(worker_id)
+            del self._workers[worker_id]
+
+    def _report_malformed(self, error: MalformedRequestError) -> None:
+        logger.warning("%s", error)
+        self._tell("malformed request", detail=str(error))
+
+
+# A forked worker inherits the reading end of its server's pipe, and would keep the pipe alive
+# after the server: it closes its copy, since a server's thread does not survive a fork.
+_readers_to_close_in_children: weakref.WeakSet[RequestPipe] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for pipe in list(_readers_to_close_in_children):
+        pipe.close_reader()
+    _readers_to_close_in_children.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,109 @@
+r"""A request as one line of bytes, and back, with whatever else may have got in between.
+
+A line is ``timer PID START EXPIRATION DEADLINE SCOPE``: the worker's pid and start time, when the
+timer expires on the wall clock and on the monotonic clock (``repr`` of the floats, so that no bit
+is lost), and the scope in UTF-8 with ``\\`` and ``\n`` for a backslash and a newline. It is
+written with a newline before and after it: bytes that somebody else left in the pipe can then
+never become part of a request.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .api import TimerRequest
+from .clock import Instant
+from .worker import UNKNOWN, WorkerId
+
+__all__ = ["MalformedRequestError", "RequestReader", "request_line"]
+
+_LONGEST_LINE = 1 << 16
+"""Bytes after which a line that has not ended is given up; sixteen times the longest request."""
+
+_KNOWN_WORKERS = 4096
+"""Worker ids to keep for reuse, so that a worker's next request need not make its id again."""
+
+
+class MalformedRequestError(ValueError):
+    """Bytes that are no request; they are reported and skipped (QUEUE-MALFORMED)."""
+
+    def __init__(self, data: bytes, cause: str) -> None:
+        super().__init__(f"skipped {len(data)} bytes that are no request ({cause}): {data[:80]!r}")
+        self.data = data
+
+
+def request_line(request: TimerRequest) -> bytes:
+    """Return the line for ``request``, with the newlines around it.
+
+    Raises:
+        TypeError: the worker id is not an integer, or the scope is not text.
+        ValueError: the expiration time is NaN.
+    """
+    worker_id = request.worker_id
+    expiration = request.expiration_time
+    scope_id = request.scope_id
+    if not isinstance(worker_id, int) or not isinstance(scope_id, str):
+        raise TypeError(f"a request through a pipe needs an int and a str to name it: {request!r}")
+    start = worker_id.start_time if isinstance(worker_id, WorkerId) else UNKNOWN
+    if type(expiration) is Instant:
+        epoch, deadline = float(expiration), expiration.monotonic
+    else:
+        epoch = float(expiration)
+        deadline = 0.0 if epoch < 0 else Instant.of(epoch).monotonic
+    if math.isnan(epoch):
+        raise ValueError(f"the expiration time must be a number: {request!r}")
+    scope = scope_id.encode("utf-8", "surrogatepass")
+    if b"\n" in scope or b"\\" in scope:
+        scope = scope.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    return b"\ntimer %d %d %a %a %b\n" % (worker_id, start, epoch, deadline, scope)
+
+
+class RequestReader:
+    """Puts requests together from the pieces in which they arrive."""
+
+    __slots__ = ("_rest", "_workers")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._workers: dict[tuple[bytes, bytes], WorkerId] = {}
+
+    def feed(self, data: bytes) -> tuple[list[TimerRequest], list[MalformedRequestError]]:
+        """Take the next bytes; return the requests that they complete, and what was none."""
+        requests: list[TimerRequest] = []
+        malformed: list[MalformedRequestError] = []
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > _LONGEST_LINE:
+            malformed.append(MalformedRequestError(self._rest, "it does not end"))
+            self._rest = b""
+        for line in lines:
+            if line:
+                try:
+                    requests.append(self._request(line))
+                except ValueError as error:
+                    malformed.append(MalformedRequestError(line, str(error)))
+        return requests, malformed
+
+    def _request(self, line: bytes) -> TimerRequest:
+        kind, pid, start, epoch, deadline, scope = line.split(b" ", 5)
+        if kind != b"timer":
+            raise ValueError("it does not begin with 'timer'")
+        expiration: float = float(epoch)
+        if not expiration < 0:
+            expiration = Instant(expiration, float(deadline))
+            if not math.isfinite(expiration.monotonic) or not math.isfinite(expiration):
+                raise ValueError("its time is not a number")
+        if b"\\" in scope:
+            scope = re.sub(rb"\\(.)", lambda m: b"\n" if m[1] == b"n" else m[1], scope)
+        return TimerRequest(
+            self._workers.get((pid, start)) or self._meet(pid, start),
+            scope.decode("utf-8", "surrogatepass"),
+            expiration,
+        )
+
+    def _meet(self, pid: bytes, start: bytes) -> WorkerId:
+        if len(self._workers) >= _KNOWN_WORKERS:
+            self._workers.clear()
+        worker_id = self._workers[pid, start] = WorkerId(int(pid), int(start))
+        return worker_id
