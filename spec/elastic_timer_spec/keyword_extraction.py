@@ -21,6 +21,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from importlib.util import decode_source
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -71,11 +72,11 @@ def extract(source: bytes | str, *, path: str) -> KeywordIndex:
 def _parse(source: bytes | str, path: str) -> tuple[ast.Module, str, bytes]:
     try:
         data = source.encode() if isinstance(source, str) else source
+        text = decode_source(data)
         with warnings.catch_warnings():
             # What the file's author is warned of (an invalid escape, say) is not ours to report.
             warnings.simplefilter("ignore")
-            tree = ast.parse(data, filename=path)
-        text = data.decode("utf-8-sig")
+            tree = ast.parse(text, filename=path)
     except SyntaxError as error:
         cause = f"is not Python: {error.msg}"
         raise KeywordIndexError(cause, file=path, line=error.lineno or 0) from None
