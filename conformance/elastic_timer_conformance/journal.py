@@ -1,0 +1,79 @@
+"""How workers tell the test what they did and when: a file that each appends lines to."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Entry", "Journal"]
+
+# How often a waiting test looks again: often beside any time that is measured, rarely enough
+# to cost nothing.
+LOOK_AGAIN = 0.005
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """A file of JSON lines, written by any number of processes and read by the test.
+
+    An entry is one write(2) to a file opened with O_APPEND, so entries are whole even if their
+    writer is killed, and need no thread or lock of the worker's. Gates go the other way: the
+    test opens one by name, and workers wait for it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+
+    def write(self, event: str, **details: Any) -> None:
+        """Append an entry: what happened, in which process, at which monotonic time."""
+        entry = {"event": event, "pid": os.getpid(), "at": time.monotonic(), **details}
+        line = (json.dumps(entry) + "\n").encode()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+    def entries(self, event: str | None = None, pid: int | None = None) -> list[Entry]:
+        """Return the entries so far, in order: all, or those of one event or one process."""
+        try:
+            lines = Path(self.path).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        found: list[Entry] = [json.loads(line) for line in lines]
+        return [
+            entry
+            for entry in found
+            if event in (None, entry["event"]) and pid in (None, entry["pid"])
+        ]
+
+    def wait_for(
+        self, event: str, timeout: float, *, pid: int | None = None, count: int = 1
+    ) -> Entry:
+        """Return the `count`-th entry of this event, once it is there.
+
+        Raises AssertionError, showing the journal, when it is not within `timeout` seconds.
+        """
+        end = time.monotonic() + timeout
+        while len(found := self.entries(event, pid)) < count:
+            if time.monotonic() >= end:
+                who = "any worker" if pid is None else f"the worker {pid}"
+                raise AssertionError(
+                    f"no {event!r} ({count}.) from {who} within {timeout} s; its journal has "
+                    f"{[entry['event'] for entry in self.entries(pid=pid)]}"
+                )
+            time.sleep(LOOK_AGAIN)
+        return found[count - 1]
+
+    def open_gate(self, name: str) -> None:
+        """Let everybody go on who waits, or will wait, at the gate of this name."""
+        Path(f"{self.path}.{name}").touch()
+
+    def wait_at_gate(self, name: str) -> None:
+        """Wait, without bound, until the gate is open; the test that holds it shut has one."""
+        while not os.path.exists(f"{self.path}.{name}"):
+            time.sleep(LOOK_AGAIN)

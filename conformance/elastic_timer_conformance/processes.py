@@ -1,0 +1,293 @@
+"""The test's side of host processes: starting them, talking to them, seeing workers die."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from elastic_timer_conformance.allowance import Allowance
+from elastic_timer_conformance.backend import NotOffered
+from elastic_timer_conformance.death import Death
+from elastic_timer_conformance.host import Agent, Reply
+from elastic_timer_conformance.janitor import Janitor
+from elastic_timer_conformance.journal import Journal
+
+__all__ = ["Host", "HostDiedError", "HostError", "Server", "Worker"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# How often to look for processes that are about to end.
+LOOK_AGAIN = 0.005
+
+
+class HostError(AssertionError):
+    """A command failed in the host process; the message holds the traceback from there."""
+
+
+class HostDiedError(HostError):
+    """The host process, in which the server runs, is dead though nobody asked it to die."""
+
+
+class Server:
+    """A server in a host process."""
+
+    def __init__(self, host: Host, number: int) -> None:
+        self.host = host
+        self.number = number
+
+    def stop(self) -> None:
+        """Stop it."""
+        self.host.call(Agent.stop_server, self.number)
+
+    def restart(self) -> None:
+        """Start it again."""
+        self.host.call(Agent.restart_server, self.number)
+
+    def timers(self) -> list[tuple[Any, str, float]]:
+        """Return its table: worker id, scope and expiration time of every timer, sorted."""
+        return self.host.call(Agent.timers, self.number)
+
+    # For one from Host.open_server, which runs only when it is told to.
+
+    def run_watchdog(self) -> list[Any]:
+        """Run one watchdog; return the ids of the workers that it would have reaped so far."""
+        return self.host.call(Agent.run_watchdog, self.number)
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass on its clock."""
+        self.host.call(Agent.advance, self.number, seconds)
+
+    def watch_until(self, arrived: Callable[[list[tuple[Any, str, float]]], bool]) -> Any:
+        """Run watchdogs until the table is as asked for, and return it.
+
+        Raises AssertionError if that does not happen within the allowance.
+        """
+        end = time.monotonic() + self.host.allowance.signal
+        while True:
+            self.run_watchdog()
+            timers = self.timers()
+            if arrived(timers):
+                return timers
+            if time.monotonic() >= end:
+                raise AssertionError(
+                    f"what the worker sent did not reach the server's table within "
+                    f"{self.host.allowance.signal} s; the table is {timers}"
+                )
+
+
+class Worker:
+    """A worker process, a child of a host process."""
+
+    def __init__(self, host: Host, pid: int, journal: Journal) -> None:
+        self.host = host
+        self.pid = pid
+        self.journal = journal
+        self.death = Death(pid)
+        self._status: int | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not been seen dead."""
+        return self.death.at is None
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.death.signal(number)
+
+    def wait_for(self, event: str, timeout: float | None = None, count: int = 1) -> Any:
+        """Wait for an entry of its own in the journal; by default as long as a start may take."""
+        allowed = self.host.allowance.startup if timeout is None else timeout
+        return self.journal.wait_for(event, allowed, pid=self.pid, count=count)
+
+    def wait_dead(self, timeout: float) -> float:
+        """Return the monotonic time of its death.
+
+        Raises AssertionError if it is alive after `timeout` seconds.
+        """
+        if not self.death.wait(timeout):
+            did = [entry["event"] for entry in self.journal.entries(pid=self.pid)]
+            raise AssertionError(
+                f"the worker {self.pid} is alive {timeout:.1f} s later; it wrote {did}"
+            )
+        assert self.death.at is not None
+        return self.death.at
+
+    def exit_status(self) -> int | None:
+        """Return how the dead worker ended: its exit status, -N if signal N ended it.
+
+        None if it cannot be known: the host is dead and another process has waited for it.
+        """
+        if self._status is None:
+            try:
+                self._status = self.host.call(Agent.exit_status, self.pid)
+            except HostDiedError:
+                self._status = self.host.orphan_status(self.pid)
+        return self._status
+
+
+class Host:
+    """A host process.
+
+    It leads a process group of its own, which the janitor kills if the run ends early.
+    """
+
+    def __init__(
+        self, spec: str, start_method: str, log: Path, allowance: Allowance, janitor: Janitor
+    ) -> None:
+        self.start_method = start_method
+        self.allowance = allowance
+        self.log = log
+        self._janitor = janitor
+        self._workers: list[Worker] = []
+        self._connection, theirs = multiprocessing.Pipe()
+        with open(log, "wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "elastic_timer_conformance.host", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)},
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        janitor.watch(self.pid)
+        theirs.close()
+        self.death = Death(self.pid)
+        self._descriptor = os.pidfd_open(self.pid)
+        self._exchange((Agent, (spec, start_method)), allowance.startup)
+
+    def call(
+        self, function: Callable[Concatenate[Agent, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a module-level function in the host, with its agent and these arguments.
+
+        Raises HostError if it raises there, HostDiedError if the host dies over it.
+        """
+        assert not kwargs, "commands take positional arguments"
+        result: T = self._exchange((function, args), self.allowance.startup)
+        return result
+
+    def start_server(self, max_interval: float) -> Server:
+        """Start a server that looks at its timers every `max_interval` seconds at least."""
+        return Server(self, self.call(Agent.start_server, max_interval))
+
+    def open_server(self, max_interval: float = 0.01) -> Server:
+        """Make a server that runs only when it is told to, on a clock that stands still.
+
+        Its watchdog waits `max_interval` real seconds for requests; the default keeps that short.
+        """
+        return Server(self, self.call(Agent.open_server, max_interval))
+
+    def start_worker(
+        self,
+        function: Callable[..., None],
+        *args: Any,
+        journal: Journal,
+        server: Server | None = None,
+        queue: int | None = None,
+    ) -> Worker:
+        """Start a worker that runs a function of `workers` and talks to a server or a queue."""
+        source = server.number if server is not None else queue
+        pid = self.call(Agent.start_worker, function, source, journal.path, args)
+        worker = Worker(self, pid, journal)
+        self._workers.append(worker)
+        return worker
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the host process has not been seen dead."""
+        return self.death.at is None
+
+    def signal(self, number: int) -> None:
+        """Send the host process, and so the server in it, a signal."""
+        self.death.signal(number)
+
+    def exit_status(self) -> int:
+        """Return the exit status of the host once it is dead, -N if signal N ended it."""
+        return self._process.wait(self.allowance.signal)
+
+    def orphan_status(self, pid: int) -> int | None:
+        """Return the exit status of a dead worker whose host is dead, if it can be known."""
+        self._process.wait(self.allowance.signal)
+        with contextlib.suppress(ChildProcessError):
+            _, status = os.waitpid(pid, 0)
+            return os.waitstatus_to_exitcode(status)
+        return None
+
+    def clean_up(self) -> bool:
+        """Make the host as new; return whether that worked. If not, it is only to be closed."""
+        for worker in self._workers:
+            worker.signal(signal.SIGKILL)
+        try:
+            self._exchange((Agent.clean_up, ()), self.allowance.signal)
+        except HostError:
+            return False
+        self._workers.clear()
+        return True
+
+    def close(self) -> None:
+        """End the host and everything that it has started."""
+        self._connection.close()
+        for worker in self._workers:
+            worker.signal(signal.SIGKILL)
+        # Left to themselves, the helpers of multiprocessing exit and free named semaphores; a
+        # second is ample where nothing hangs, and what does hang need not be waited for.
+        if not self._wait_until_empty(1.0):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._wait_until_empty(self.allowance.signal)
+        self._janitor.forget(self.pid)
+        os.close(self._descriptor)
+
+    def _wait_until_empty(self, timeout: float) -> bool:
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                # Its orphans are ours: see death.adopt_orphans.
+                with contextlib.suppress(ChildProcessError):
+                    while os.waitpid(-self.pid, os.WNOHANG) != (0, 0):
+                        pass
+                try:
+                    os.killpg(self.pid, 0)
+                except ProcessLookupError:
+                    return True
+            time.sleep(LOOK_AGAIN)
+        return False
+
+    def _exchange(self, message: tuple[Any, ...], timeout: float) -> Any:
+        with contextlib.suppress(BrokenPipeError):
+            self._connection.send(message)
+        # A forked worker holds the other end of the connection too, so its closing is no sign of
+        # the host's death: the process descriptor is.
+        ready = wait([self._connection, self._descriptor], timeout)
+        reply = self._receive() if self._connection in ready else None
+        if reply is None:
+            if ready:
+                status = self._process.wait(self.allowance.signal)
+                raise HostDiedError(
+                    f"the host process, in which the server runs, has died: status {status}"
+                )
+            raise HostError(f"the host process did not answer within {timeout} s")
+        if reply.not_offered is not None:
+            raise NotOffered(reply.not_offered)
+        if reply.error is not None:
+            raise HostError("in the host process:\n" + reply.error)
+        return reply.result
+
+    def _receive(self) -> Reply | None:
+        try:
+            reply: Reply = self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            return None
+        return reply

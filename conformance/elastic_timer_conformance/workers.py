@@ -1,0 +1,106 @@
+"""What runs inside worker processes. Imports nothing heavy: every worker pays for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from elastic_timer_conformance.journal import Journal
+
+__all__ = ["Setup", "WorkerContext", "follow", "func", "func2", "main"]
+
+WorkerFunction = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker is sent when it is started: names, not objects, except for the client."""
+
+    backend: str
+    client: Any
+    journal: str
+
+
+class WorkerContext:
+    """What a worker's function gets: its client, its journal, and the interface being judged."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.client = setup.client
+        self.journal = Journal(setup.journal)
+        self._backend = setup.backend
+
+    @cached_property
+    def api(self) -> Any:
+        """The backend's namespace; imported when it is asked for."""
+        from elastic_timer_conformance.backends import load_backend
+
+        return load_backend(self._backend).api
+
+
+def main(function: WorkerFunction, setup: Setup, args: Sequence[Any]) -> None:
+    """Be a worker: the target of every worker process."""
+    function(WorkerContext(setup), *args)
+
+
+def func(worker: WorkerContext, after: float, scope: str | None = None) -> None:
+    """Hang in a guarded block. Writes `entered`, with the deadline as monotonic time."""
+    worker.api.configure(worker.client)
+    before = time.monotonic()
+    with worker.api.expires(after=after, scope=scope):
+        worker.journal.write("entered", deadline=before + after)
+        hang()
+
+
+def func2(worker: WorkerContext, after: float, scope: str | None = None) -> None:
+    """Leave a guarded block at once, go on until the gate `go` is open, and exit.
+
+    Writes `left`, with whether the block was left before its deadline: on a machine that is too
+    busy for that, the worker proves nothing.
+    """
+    worker.api.configure(worker.client)
+    before = time.monotonic()
+    with worker.api.expires(after=after, scope=scope):
+        pass
+    left = time.monotonic()
+    worker.journal.write("left", deadline=before + after, in_time=left < before + after)
+    worker.journal.wait_at_gate("go")
+
+
+def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
+    """Take the given steps, one after the other, and write an entry after each.
+
+    `("acquire", scope, after)`: acquire the scope until `after` seconds from now.
+    `("acquire at", scope, expiration_time)`: likewise, until this time.
+    `("release", scope)`: release the scope.
+    `("gate", name)`: wait until the test opens the gate of this name.
+    `("hang",)`: do nothing any more.
+    """
+    for step in steps:
+        match step:
+            case ("acquire", str(scope), after):
+                before = time.monotonic()
+                worker.client.acquire(scope, time.time() + after)
+                worker.journal.write("acquire", scope=scope, deadline=before + after)
+            case ("acquire at", str(scope), expiration_time):
+                worker.client.acquire(scope, expiration_time)
+                worker.journal.write("acquire at", scope=scope)
+            case ("release", str(scope)):
+                worker.client.release(scope)
+                worker.journal.write("release", scope=scope)
+            case ("gate", str(name)):
+                worker.journal.write("at gate", name=name)
+                worker.journal.wait_at_gate(name)
+            case ("hang",):
+                worker.journal.write("hang")
+                hang()
+            case _:
+                raise ValueError(f"no such step: {step}")
+
+
+def hang() -> None:
+    """Never return."""
+    while True:
+        time.sleep(3600)
