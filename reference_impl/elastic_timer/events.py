@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["EventListener", "EventName", "TimerEvent"]
 
 EventName = Literal["started", "stopped", "expired", "reaped", "reap failed", "malformed request"]
 
 
-@dataclass(frozen=True, slots=True)
-class TimerEvent:
+class TimerEvent(NamedTuple):
     """Something that happened to a server or to one of its timers (OBSERVE-EVENTS)."""
 
     name: EventName

@@ -65,11 +65,9 @@ class TimerTable:
         return self._armed
 
     def __contains__(self, key: object) -> bool:
-        try:
-            worker_id, scope_id = key  # type: ignore[misc]
-        except (TypeError, ValueError):
+        if not isinstance(key, tuple) or len(key) != 2:
             return False
-        timer = self._workers.get(worker_id, {}).get(scope_id)
+        timer = self._workers.get(key[0], {}).get(key[1])
         return timer is not None and timer.request is not None
 
     def __iter__(self) -> Iterator[tuple[Any, str]]:
