@@ -1,0 +1,93 @@
+"""What can be done with this project: ``python3 -m nox -l`` lists it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = True
+nox.options.download_python = "never"
+nox.options.sessions = ["tests", "lint", "types", "spec", "docs"]
+
+ROOT = Path(__file__).parent
+TORCH = "torch==2.13.0"
+PACKAGES = [
+    "spec/elastic_timer_spec",
+    "reference_impl/elastic_timer",
+    "conformance/elastic_timer_conformance",
+]
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Judge a backend: ``nox -s conformance -- --backend=local`` (``--help`` for more)."""
+    if any("torch" in argument for argument in session.posargs):
+        session.notify("conformance_torch", session.posargs)
+        session.log("PyTorch's own backends run in the session conformance_torch, which follows")
+        return
+    session.install("-e", ".[conformance]")
+    session.run("python", "-m", "elastic_timer_conformance", *session.posargs)
+
+
+# pip chooses a CPU build of PyTorch where one is offered; uv would fetch CUDA's packages as well.
+@nox.session(venv_backend="venv")
+def conformance_torch(session: nox.Session) -> None:
+    """Judge PyTorch's own backends, with PyTorch installed: the backends named torch-…"""
+    session.install(TORCH, "numpy")
+    session.install("-e", ".[conformance]")
+    session.run("python", "-m", "elastic_timer_conformance", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests of the specification, the reference implementation, the suite and the docs."""
+    session.install("-e", ".[test,docs]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting, and that the changelog fragments can be put together."""
+    session.install(".[lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of all three packages, and that the implementation fits the interface."""
+    session.install("-e", ".[types]")
+    session.run("mypy", *PACKAGES, "noxfile.py", "tests/interface_fits.py")
+
+
+@nox.session
+def spec(session: nox.Session) -> None:
+    """Check that specification.json is what the pages say, and account for every keyword."""
+    session.install("-e", ".[docs]")
+    _require_dot(session)
+    session.run("python", "-m", "elastic_timer_spec", "generate", "--check")
+    session.run("python", "-m", "elastic_timer_spec", "check", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/_build/html; every warning is an error."""
+    session.install("-e", ".[docs]")
+    _require_dot(session)
+    output = ROOT / "docs" / "_build" / "html"
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", str(output))
+    session.log(f"open {output / 'index.html'}")
+
+
+def _require_dot(session: nox.Session) -> None:
+    """Stop early and clearly where Graphviz is missing: it draws the diagrams."""
+    if shutil.which("dot") is None:
+        session.error(
+            "the diagrams need Graphviz's 'dot': install the package 'graphviz' "
+            "(Debian, Ubuntu: apt-get install graphviz; macOS: brew install graphviz)"
+        )
