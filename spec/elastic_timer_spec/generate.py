@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ def build_needs(docs: Path) -> dict[str, Any]:
     """
     if not (docs / "conf.py").is_file():
         raise SphinxError(f"{docs} holds no conf.py; name the folder of the pages with --docs")
+    if missing := [name for name in ("sphinx", "sphinx_needs") if find_spec(name) is None]:
+        raise SphinxError(f"{', '.join(missing)} is not installed: install elastic-timer[docs]")
     with tempfile.TemporaryDirectory(prefix="elastic-timer-needs-") as directory:
         output = Path(directory, "out")
         options = ["-b", "needs", "-q", "-W", "--keep-going", "-d", str(Path(directory, "trees"))]
@@ -73,15 +76,17 @@ def generate(needs: Mapping[str, Any], keywords: Path) -> dict[str, Any]:
 
 def to_document(specification: Specification) -> dict[str, Any]:
     """Return what `specification.parse` turns into an equal specification again."""
-    requirements = [dataclasses.asdict(entry) for entry in specification.requirements.values()]
-    return {
+    document = {
         "$schema": "specification.schema.json",
         "version": specification.version,
-        "areas": [dataclasses.asdict(area) for area in specification.areas],
-        "requirements": requirements,
-        "interface": list(specification.interface),
-        "indexes": [dataclasses.asdict(index) for index in specification.indexes],
+        "areas": specification.areas,
+        "requirements": list(specification.requirements.values()),
+        "interface": specification.interface,
+        "indexes": specification.indexes,
     }
+    # Through JSON, so that it is equal to what is read from the file.
+    converted: dict[str, Any] = json.loads(json.dumps(document, default=dataclasses.asdict))
+    return converted
 
 
 def render(document: Mapping[str, Any]) -> str:
@@ -102,6 +107,5 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if not lines and list(before) != list(after):
         lines.append("changed  the order of the requirements")
     rest = {key for key in {*old, *new} if key != "requirements" and old.get(key) != new.get(key)}
-    # Tuples of the new document are lists in the one that was read.
     lines += [f"changed  {key}" for key in sorted(rest)]
     return lines

@@ -124,7 +124,7 @@ def _requirement(
 def _member(choices: type[Choice], option: str, need: Mapping[str, Any], faults: _Faults) -> Choice:
     value = need.get(option)
     try:
-        return choices(value)
+        return choices(str(value))
     except ValueError:
         known = ", ".join(choices)
         said = "is missing" if value is None else f"is {value!r}"

@@ -1,0 +1,121 @@
+"""What the conformance suite tests, found by reading its source and never by importing it.
+
+Importing would run the suite's code and need all that it needs; reading works in a bare install
+and on a suite that is broken.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeGuard
+
+__all__ = ["SuiteError", "SuiteSource", "SuiteTest", "find_suite", "read_suite"]
+
+_PACKAGE: Final = "elastic_timer_conformance"
+_DECORATOR: Final = "requirement"
+
+
+class SuiteError(ValueError):
+    """The suite cannot be found or read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTest:
+    """A test function: its name, with its class's before it, where it stands, what it tests.
+
+    `requirements` are the ids that it or its class is decorated with.
+    """
+
+    name: str
+    file: str
+    line: int
+    requirements: tuple[str, ...]
+
+    @property
+    def function(self) -> str:
+        """The name of the function alone."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteSource:
+    """The suite's tests, and every name that its source gives to a function or a class."""
+
+    folder: Path
+    tests: tuple[SuiteTest, ...]
+    names: frozenset[str]
+
+
+def find_suite() -> Path:
+    """Return the folder of the installed suite.
+
+    The package is located, not imported. Raises SuiteError when it is not installed.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise SuiteError(f"{_PACKAGE} is not installed; name the folder of the suite with --suite")
+    return Path(next(iter(spec.submodule_search_locations)), "suite")
+
+
+def read_suite(folder: Path) -> SuiteSource:
+    """Read every Python file of the folder, and `workers.py` beside it where there is one.
+
+    Raises SuiteError when there is no such folder, or a file in it is not Python.
+    """
+    if not folder.is_dir():
+        raise SuiteError(f"there is no folder {folder}")
+    files = sorted(folder.rglob("*.py"))
+    workers = folder.parent / "workers.py"
+    tests: list[SuiteTest] = []
+    names: set[str] = set()
+    for file in files + [workers] * workers.is_file():
+        try:
+            tree = ast.parse(file.read_bytes(), filename=str(file))
+        except (SyntaxError, ValueError) as error:
+            raise SuiteError(f"{file} is not Python: {error}") from None
+        named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        names |= {node.name for node in ast.walk(tree) if isinstance(node, named)}
+        if file != workers:
+            tests += _tests(tree, file.relative_to(folder).as_posix())
+    return SuiteSource(folder, tuple(tests), frozenset(names))
+
+
+def _tests(
+    tree: ast.Module | ast.ClassDef, file: str, prefix: str = "", inherited: tuple[str, ...] = ()
+) -> Iterator[SuiteTest]:
+    """Find the tests of a module or a class; functions inside functions are none."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            ids = inherited + tuple(_requirements(node, file))
+            yield from _tests(node, file, f"{prefix}{node.name}.", ids)
+        elif _is_test(node):
+            ids = tuple(dict.fromkeys((*inherited, *_requirements(node, file))))
+            yield SuiteTest(prefix + node.name, file, node.lineno, ids)
+
+
+def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return isinstance(node, functions) and node.name.startswith("test_")
+
+
+def _requirements(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, file: str
+) -> Iterator[str]:
+    for decorator in node.decorator_list:
+        if not isinstance(decorator, ast.Call):
+            continue
+        function = decorator.func
+        name = function.attr if isinstance(function, ast.Attribute) else None
+        if isinstance(function, ast.Name):
+            name = function.id
+        if name != _DECORATOR:
+            continue
+        for argument in decorator.args:
+            if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
+                place = f"{file}:{decorator.lineno}"
+                raise SuiteError(f"{place}: an id that is not written out cannot be traced")
+            yield argument.value
