@@ -21,8 +21,9 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.graphviz",
+    "inline_diagrams",
     "sphinx_needs",
+    "requirement_cards",
     "sphinx_design",
     "sphinx_copybutton",
 ]
