@@ -18,13 +18,13 @@ from typing import Any, ClassVar, NoReturn
 from elastic_timer_conformance.clock import ControlledClock
 
 __all__ = [
+    "START_METHODS",
     "Backend",
     "Capability",
     "Deviation",
     "IdleServer",
     "NotOffered",
     "OpenQueue",
-    "START_METHODS",
 ]
 
 # Cheapest clean start first: forkserver starts a worker in milliseconds and inherits nothing.

@@ -148,6 +148,7 @@ class Host:
         self.allowance = allowance
         self.log = log
         self._janitor = janitor
+        self._said_before = 0
         self._workers: list[Worker] = []
         self._connection, theirs = multiprocessing.Pipe()
         with open(log, "wb") as output:
@@ -217,6 +218,11 @@ class Host:
         """Return the exit status of the host once it is dead, -N if signal N ended it."""
         return self._process.wait(self.allowance.signal)
 
+    def said(self) -> str:
+        """Return what the host and its workers have printed since it was new."""
+        said = self.log.read_bytes()[self._said_before :]
+        return said.decode(errors="replace")
+
     def orphan_status(self, pid: int) -> int | None:
         """Return the exit status of a dead worker whose host is dead, if it can be known."""
         self._process.wait(self.allowance.signal)
@@ -234,6 +240,7 @@ class Host:
         except HostError:
             return False
         self._workers.clear()
+        self._said_before = self.log.stat().st_size
         return True
 
     def close(self) -> None:
