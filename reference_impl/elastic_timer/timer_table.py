@@ -118,7 +118,13 @@ class TimerTable:
         A timer that was put off since it was armed may make the answer too early, never too late.
         """
         self._settle()
-        return min((key for key, _ in self._top(after) if key > after), default=math.inf)
+        first = math.inf
+        for key, timer in self._top(after):
+            if key > after:
+                first = min(first, key)
+            elif timer.request is not None and timer.deadline > after:
+                first = min(first, timer.deadline)  # it was put off; its entry lags behind
+        return first
 
     def expired(self, deadline: float) -> dict[Any, list[TimerRequest]]:
         """Return the expired timers by worker, those with a deadline ≤ ``deadline``.

@@ -1,0 +1,128 @@
+"""Requests as lines of bytes: what goes in comes out, whatever else is in the pipe."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from elastic_timer.api import TimerRequest
+from elastic_timer.clock import Instant
+from elastic_timer.request_line import _LONGEST_LINE, RequestReader, request_line
+from elastic_timer.worker import WorkerId
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCOPES = st.text(st.characters(exclude_categories=[]))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+ACQUIRES = st.builds(
+    TimerRequest,
+    st.builds(WorkerId, st.integers(-(2**31), 2**31), st.integers(0, 2**60)),
+    SCOPES,
+    st.builds(Instant, st.floats(0, 1e300), FINITE),
+)
+RELEASES = st.builds(
+    TimerRequest, st.integers(-(2**31), 2**31), SCOPES, st.floats(-1e300, 0, exclude_max=True)
+)
+REQUESTS = st.lists(ACQUIRES | RELEASES, max_size=5)
+
+
+def everything(request: TimerRequest) -> tuple[object, ...]:
+    """All that a request carries, its riders included."""
+    return (
+        request.worker_id,
+        getattr(request.worker_id, "start_time", 0),
+        request.scope_id,
+        request.expiration_time,
+        getattr(request.expiration_time, "monotonic", None),
+    )
+
+
+@given(REQUESTS, st.integers(1, 7))
+def test_requests_come_out_as_they_went_in_however_they_are_cut_up(requests, piece):
+    reader = RequestReader()
+    data = b"".join(map(request_line, requests))
+    received = []
+    for start in range(0, len(data), piece):
+        found, malformed = reader.feed(data[start : start + piece])
+        assert not malformed
+        received += found
+    assert list(map(everything, received)) == list(map(everything, requests))
+
+
+@given(REQUESTS, st.binary(max_size=60), REQUESTS)
+def test_foreign_bytes_cost_no_request_before_or_after_them(before, foreign, after):
+    reader = RequestReader()
+    data = b"".join(map(request_line, before)) + foreign + b"".join(map(request_line, after))
+    received, malformed = reader.feed(data)
+    numbers = list(map(everything, received))
+    assert numbers[: len(before)] == list(map(everything, before))
+    assert not after or numbers[-len(after) :] == list(map(everything, after))
+    # Every foreign line is accounted for; it may even happen to be a request of its own.
+    foreign_lines = len([line for line in foreign.split(b"\n") if line])
+    if after:
+        assert len(malformed) + len(received) - len(before) - len(after) == foreign_lines
+
+
+@given(st.lists(st.binary(max_size=100)))
+def test_no_bytes_make_the_reader_raise(pieces):
+    reader = RequestReader()
+    for piece in pieces:
+        for request in reader.feed(piece)[0]:
+            assert not math.isnan(request.expiration_time)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"timer 1 2 3.0 4.0",
+        b"timer x 2 3.0 4.0 scope",
+        b"timer 1 2 nan 4.0 scope",
+        b"timer 1 2 3.0 nan scope",
+        b"timer 1 2 inf 4.0 scope",
+        b"timer 1 2 3.0 4.0 \xff",
+        b"timing 1 2 3.0 4.0 scope",
+    ],
+)
+def test_a_line_that_is_no_request_is_reported_with_its_bytes(line):
+    requests, (error,) = RequestReader().feed(b"\n" + line + b"\n")
+    assert not requests
+    assert error.data == line
+    assert repr(line) in str(error)
+
+
+def test_a_line_that_never_ends_is_given_up_and_reported():
+    reader = RequestReader()
+    request = TimerRequest(7, "a", -1.0)
+    _, malformed = reader.feed(b"x" * (_LONGEST_LINE + 1))
+    assert len(malformed) == 1
+    assert reader.feed(request_line(request))[0] == [request]
+
+
+def test_a_worker_that_is_met_again_has_the_same_id_object():
+    reader = RequestReader()
+    line = request_line(TimerRequest(WorkerId(7, 3), "a", -1.0))
+    (first, second), _ = reader.feed(line + line)
+    assert first.worker_id is second.worker_id
+
+
+def test_a_plain_expiration_time_gets_its_deadline_when_it_is_sent():
+    before = Instant.now()
+    (request,), _ = RequestReader().feed(request_line(TimerRequest(7, "a", before + 5.0)))
+    after = Instant.now()
+    assert request.expiration_time == before + 5.0
+    # The wall clock may be slewed while it is read; a millisecond is a generous share of that.
+    assert before.monotonic + 5.0 - 1e-3 <= request.expiration_time.monotonic
+    assert request.expiration_time.monotonic <= after.monotonic + 5.0 + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (TimerRequest("worker", "a", 1.0), TypeError),
+        (TimerRequest(7, b"a", 1.0), TypeError),
+        (TimerRequest(7, "a", math.nan), ValueError),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_with_the_request(request_, error):
+    with pytest.raises(error, match=r"TimerRequest\("):
+        request_line(request_)

@@ -1,0 +1,126 @@
+"""The timer table against a table that looks at everything."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from elastic_timer.api import TimerRequest
+from elastic_timer.clock import Instant
+from elastic_timer.timer_table import _COMPACT_ABOVE, TimerTable
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+WORKERS = st.sampled_from([11, 12, 13])
+SCOPES = st.sampled_from(["a", "b", "c"])
+DEADLINES = st.integers(0, 20).map(float)
+
+
+def at(deadline: float) -> Instant:
+    """An instant whose two clocks differ, so that mixing them up shows."""
+    return Instant(1_000.0 + deadline, deadline)
+
+
+class TableAgainstScan(RuleBasedStateMachine):
+    """Whatever is done to both, they answer alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = TimerTable()
+        self.scan: dict[tuple[int, str], TimerRequest] = {}
+        self.asked_up_to = -math.inf
+
+    @rule(worker=WORKERS, scope=SCOPES, deadline=DEADLINES)
+    def arm(self, worker, scope, deadline):
+        request = TimerRequest(worker, scope, at(deadline))
+        self.table.arm(worker, request)
+        self.scan[worker, scope] = request
+
+    @rule(worker=WORKERS, scope=SCOPES)
+    def disarm(self, worker, scope):
+        self.table.disarm(worker, scope)
+        self.scan.pop((worker, scope), None)
+
+    @rule(worker=WORKERS)
+    def clear(self, worker):
+        self.table.clear(worker)
+        self.scan = {key: r for key, r in self.scan.items() if key[0] != worker}
+
+    @rule()
+    def compact(self):
+        self.table._compact()
+
+    @rule(deadline=DEADLINES)
+    def expired_by_deadline(self, deadline):
+        self._compare(self.table.expired(at(deadline)), deadline)
+
+    @rule(deadline=DEADLINES)
+    def expired_by_expiration_time(self, deadline):
+        self._compare(self.table.expired(1_000.0 + deadline), deadline)
+
+    def _compare(self, answer, deadline):
+        expected: dict[int, dict[str, TimerRequest]] = {}
+        for (worker, scope), request in self.scan.items():
+            if request.expiration_time.monotonic <= deadline:
+                expected.setdefault(worker, {})[scope] = request
+        assert {w: {r.scope_id: r for r in rs} for w, rs in answer.items()} == expected
+        assert sum(map(len, answer.values())) == sum(map(len, expected.values()))
+
+    @rule(after=DEADLINES)
+    @precondition(lambda self: self.scan)
+    def next_deadline_is_never_too_late(self, after):
+        later = [
+            r.expiration_time.monotonic
+            for r in self.scan.values()
+            if r.expiration_time.monotonic > after
+        ]
+        assert after < self.table.next_deadline(after) <= min(later, default=math.inf)
+
+    @invariant()
+    def the_next_deadline_of_all_is_exact(self):
+        deadlines = [request.expiration_time.monotonic for request in self.scan.values()]
+        assert self.table.next_deadline() == min(deadlines, default=math.inf)
+
+    @invariant()
+    def they_hold_the_same_timers(self):
+        assert len(self.table) == len(self.scan)
+        assert set(self.table) == set(self.scan)
+        assert all(key in self.table for key in self.scan)
+        assert (99, "a") not in self.table
+        assert "a" not in self.table
+
+
+TestTableAgainstScan = TableAgainstScan.TestCase
+TestTableAgainstScan.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+
+
+def test_entering_one_block_again_and_again_does_not_grow_the_heap():
+    table = TimerTable()
+    for step in range(10_000):
+        table.arm(11, TimerRequest(11, "a", at(float(step))))
+        table.disarm(11, "a")
+    assert len(table._heap) == 1
+
+
+def test_scopes_that_never_come_back_do_not_grow_the_table_without_bound():
+    table = TimerTable()
+    for step in range(10 * _COMPACT_ABOVE):
+        table.arm(11, TimerRequest(11, f"step {step}", at(1e6)))
+        table.disarm(11, f"step {step}")
+    assert len(table._heap) <= _COMPACT_ABOVE + 2
+    assert sum(map(len, table._workers.values())) <= _COMPACT_ABOVE + 2
+
+
+def test_a_plain_expiration_time_is_converted_when_it_is_armed(clock):
+    table = TimerTable(clock)
+    table.arm(11, TimerRequest(11, "a", clock.wall + 4.0))
+    clock.wall += 3600.0
+    assert table.next_deadline() == clock.mono + 4.0
+
+
+@pytest.mark.parametrize(("offset", "expired"), [(-1e-9, False), (0.0, True)])
+def test_a_timer_has_expired_at_its_deadline_and_not_before(offset, expired):
+    table = TimerTable()
+    table.arm(11, TimerRequest(11, "a", at(5.0)))
+    assert bool(table.expired(at(5.0 + offset))) is expired
