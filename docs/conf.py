@@ -24,6 +24,7 @@ extensions = [
     "inline_diagrams",
     "sphinx_needs",
     "requirement_cards",
+    "traceability_tables",
     "sphinx_design",
     "sphinx_copybutton",
 ]
@@ -34,7 +35,7 @@ suppress_warnings: list[str] = []
 
 # -- MyST -----------------------------------------------------------------------------------
 
-myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "fieldlist"]
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_block", "attrs_inline", "fieldlist"]
 myst_heading_anchors = 3
 
 # -- Requirements ---------------------------------------------------------------------------
@@ -44,6 +45,7 @@ needs_flow_engine = "graphviz"
 
 # -- API ------------------------------------------------------------------------------------
 
+default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

@@ -1,0 +1,130 @@
+"""Tables of requirements and keywords, made from the specification and the suite's source.
+
+`requirements-table` lists every requirement with its tests, `keyword-matrix` follows every keyword
+to the interface elements, requirements and tests that it came to, and `loose-ends` says what has
+no next link. The facts are those of `elastic_timer_spec.traceability`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from elastic_timer_spec import load
+from elastic_timer_spec.suite_source import SuiteSource, find_suite, read_suite
+from elastic_timer_spec.traceability import KeywordTrace, Traceability, trace
+from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from docutils import nodes
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+_NOTHING = "–"
+
+
+@cache
+def suite() -> SuiteSource:
+    """Return the conformance suite, as its source says."""
+    return read_suite(find_suite())
+
+
+@cache
+def traced() -> Traceability:
+    """Return every keyword's trace and every requirement's tests."""
+    return trace(load(), suite())
+
+
+class _Table(SphinxDirective):
+    def run(self) -> list[nodes.Node]:
+        for file in sorted(suite().folder.glob("**/*.py")):
+            self.env.note_dependency(str(file))
+        return self.parse_text_to_nodes(self.text())
+
+    def text(self) -> str:
+        raise NotImplementedError
+
+
+class RequirementsTable(_Table):
+    """Every requirement: id, title, level, profile, tests."""
+
+    def text(self) -> str:
+        rows = [
+            (
+                _needs([entry.id]),
+                entry.title,
+                entry.level,
+                entry.profile + (f" ({entry.capability})" if entry.capability else ""),
+                _codes(traced().tests[entry.id]),
+            )
+            for entry in load().requirements.values()
+        ]
+        return _table("requirements", ("Id", "Requirement", "Level", "Profile", "Tests"), rows)
+
+
+class KeywordMatrix(_Table):
+    """Every keyword, and what it came to."""
+
+    def text(self) -> str:
+        return "\n\n".join(
+            f"## `{index.path}`\n\n" + self._matrix(index.path) for index in load().indexes
+        )
+
+    @staticmethod
+    def _matrix(path: str) -> str:
+        rows = [
+            (
+                f"`{entry.keyword}`",
+                _codes(entry.interface),
+                _needs(entry.requirements),
+                _codes(entry.tests) if entry.tests or not entry.reason else entry.reason,
+            )
+            for entry in traced().keywords
+            if path in entry.indexes
+        ]
+        header = ("Keyword", "Interface element", "Requirements", "Tests, or why there is none")
+        return _table("keywords", header, rows)
+
+
+class LooseEnds(_Table):
+    """What has no next link."""
+
+    def text(self) -> str:
+        findings = traced().findings
+        if not findings:
+            return f"Nothing is left over: {_summary(traced().keywords)}."
+        rows = [
+            (str(finding.fault), f"`{finding.subject}`", finding.advice) for finding in findings
+        ]
+        return _table("loose-ends", ("What", "Where", "What is to be done"), rows)
+
+
+def _summary(keywords: Sequence[KeywordTrace]) -> str:
+    tested = sum(bool(tests) for tests in traced().tests.values())
+    return (
+        f"all {len(keywords)} keywords are accounted for, "
+        f"and {tested} of {len(load().requirements)} requirements have tests"
+    )
+
+
+def _codes(names: Iterable[str]) -> str:
+    return " ".join(f"`{name}`" for name in names) or _NOTHING
+
+
+def _needs(ids: Iterable[str]) -> str:
+    return " ".join(f"{{need}}`{id_}`" for id_ in ids) or _NOTHING
+
+
+def _table(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{{.wide-table .{name}}}\n{body}\n"
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    app.add_directive("requirements-table", RequirementsTable)
+    app.add_directive("keyword-matrix", KeywordMatrix)
+    app.add_directive("loose-ends", LooseEnds)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
