@@ -69,13 +69,13 @@ class Agent:
         self.servers[number] = server
         return number
 
-    def open_server(self, max_interval: float) -> int:
+    def open_server(self, max_interval: float, reaps: bool) -> int:
         clock = ControlledClock()
         reaped: list[Any] = []
 
         def reap(worker_id: Any) -> bool:
             reaped.append(worker_id)
-            return True
+            return reaps
 
         number = self._number()
         idle = self.backend.idle_server(max_interval, clock, reap)

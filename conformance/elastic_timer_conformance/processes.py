@@ -20,6 +20,7 @@ from elastic_timer_conformance.death import Death
 from elastic_timer_conformance.host import Agent, Reply
 from elastic_timer_conformance.janitor import Janitor
 from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.workers import follow
 
 __all__ = ["Host", "HostDiedError", "HostError", "Server", "Worker"]
 
@@ -56,6 +57,24 @@ class Server:
     def timers(self) -> list[tuple[Any, str, float]]:
         """Return its table: worker id, scope and expiration time of every timer, sorted."""
         return self.host.call(Agent.timers, self.number)
+
+    def pass_by(self, moment: float, journal: Journal) -> None:
+        """Return when it has judged all timers as of a time after this moment (monotonic).
+
+        For tests of what may not happen: if it has not by then, it never will, however slow the
+        machine is. Two workers are sacrificed: one whose timer expires after the moment, and,
+        since both could be in one watchdog, another one after that. A server that dies over the
+        first judges no one any more.
+        """
+        for _ in range(2):
+            after = max(moment - time.monotonic(), 0) + 0.02
+            steps = (("acquire", "witness", after), ("hang",))
+            witness = self.host.start_worker(follow, *steps, journal=journal, server=self)
+            deadline = witness.wait_for("acquire")["deadline"]
+            # The interval is not known here; none of the suite's that pass this by is longer.
+            witness.wait_dead(deadline - time.monotonic() + 1.0 + self.host.allowance.signal)
+            if not self.host.is_alive:
+                return
 
     # For one from Host.open_server, which runs only when it is told to.
 
@@ -183,12 +202,13 @@ class Host:
         """Start a server that looks at its timers every `max_interval` seconds at least."""
         return Server(self, self.call(Agent.start_server, max_interval))
 
-    def open_server(self, max_interval: float = 0.01) -> Server:
+    def open_server(self, max_interval: float = 0.01, *, reaps: bool = True) -> Server:
         """Make a server that runs only when it is told to, on a clock that stands still.
 
         Its watchdog waits `max_interval` real seconds for requests; the default keeps that short.
+        It reaps nobody: `reaps` tells whether reaping is said to succeed.
         """
-        return Server(self, self.call(Agent.open_server, max_interval))
+        return Server(self, self.call(Agent.open_server, max_interval, reaps))
 
     def start_worker(
         self,

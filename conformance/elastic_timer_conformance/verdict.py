@@ -120,6 +120,9 @@ def judge(
         return judgement(Verdict.NOT_CLAIMED, "optional, and not offered")
     if against:
         return judgement(Verdict.VIOLATES, against[0].message)
+    if passed and deviation is not None and deviation.sometimes:
+        reason = f"{deviation.reason} (not seen in this run)"
+        return judgement(Verdict.DEVIATES, reason, deviation.link)
     if passed and deviation is not None:
         return judgement(Verdict.CONFORMS, f"but was to deviate: {deviation.reason}", stale=True)
     if passed:

@@ -30,14 +30,19 @@ class WorkerContext:
     def __init__(self, setup: Setup) -> None:
         self.client = setup.client
         self.journal = Journal(setup.journal)
-        self._backend = setup.backend
+        self._spec = setup.backend
 
     @cached_property
-    def api(self) -> Any:
-        """The backend's namespace; imported when it is asked for."""
+    def backend(self) -> Any:
+        """The backend being judged; imported when it is asked for."""
         from elastic_timer_conformance.backends import load_backend
 
-        return load_backend(self._backend).api
+        return load_backend(self._spec)
+
+    @property
+    def api(self) -> Any:
+        """The backend's namespace."""
+        return self.backend.api
 
 
 def main(function: WorkerFunction, setup: Setup, args: Sequence[Any]) -> None:
@@ -54,18 +59,20 @@ def func(worker: WorkerContext, after: float, scope: str | None = None) -> None:
         hang()
 
 
-def func2(worker: WorkerContext, after: float, scope: str | None = None) -> None:
-    """Leave a guarded block at once, go on until the gate `go` is open, and exit.
+def func2(worker: WorkerContext, after: float, scope: str | None = None, blocks: int = 1) -> None:
+    """Leave guarded blocks at once, go on until the gate `go` is open, and exit.
 
-    Writes `left`, with whether the block was left before its deadline: on a machine that is too
-    busy for that, the worker proves nothing.
+    Writes `left`, with the last deadline, and whether each block was left before its own: on a
+    machine that is too busy for that, the worker proves nothing.
     """
     worker.api.configure(worker.client)
-    before = time.monotonic()
-    with worker.api.expires(after=after, scope=scope):
-        pass
-    left = time.monotonic()
-    worker.journal.write("left", deadline=before + after, in_time=left < before + after)
+    in_time = True
+    for _ in range(blocks):
+        before = time.monotonic()
+        with worker.api.expires(after=after, scope=scope):
+            pass
+        in_time = in_time and time.monotonic() < before + after
+    worker.journal.write("left", deadline=before + after, in_time=in_time)
     worker.journal.wait_at_gate("go")
 
 

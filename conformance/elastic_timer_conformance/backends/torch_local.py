@@ -58,6 +58,7 @@ class TorchLocalBackend(Backend):
 
     def open_queue(self) -> OpenQueue:
         mp_queue: Any = multiprocessing.Queue()
+        mp_queue.cancel_join_thread()
         return OpenQueue(MultiprocessingRequestQueue(mp_queue), mp_queue, mp_queue.close)
 
     def idle_server(
@@ -67,6 +68,7 @@ class TorchLocalBackend(Backend):
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
         mp_queue: Any = multiprocessing.Queue()
+        mp_queue.cancel_join_thread()
         server = timer.LocalTimerServer(mp_queue, max_interval)
         if reap is not None:
             server._reap_worker = reap

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from elastic_timer_conformance.allowance import Allowance
-from elastic_timer_conformance.backend import START_METHODS, Backend
+from elastic_timer_conformance.backend import Backend
 from elastic_timer_conformance.journal import Journal
 from elastic_timer_conformance.processes import Host
-from elastic_timer_conformance.requirement import not_applicable, requirement
-from elastic_timer_conformance.workers import func, func2
+from elastic_timer_conformance.requirement import requirement
+from elastic_timer_conformance.workers import func
 
 Measure = Callable[[str, float], None]
 

@@ -1,0 +1,131 @@
+"""REQUEST: the one message that clients send."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Callable
+from itertools import combinations_with_replacement
+from typing import Any
+
+import pytest
+
+from elastic_timer_conformance.backend import Backend, IdleServer
+from elastic_timer_conformance.clock import ControlledClock
+from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.requirement import not_applicable, requirement
+from elastic_timer_conformance.workers import follow
+
+OpenServer = Callable[..., IdleServer]
+
+SCOPES = [
+    "",
+    "train.py#42",
+    "two\nlines\r\n",
+    "\"quotes\" and 'quotes'",
+    "tabs\tand\x00control\x1bcharacters\x7f",
+    '{"json": [1, 2]}\\n',
+    "Größe 測試 עברית 🕰",
+    "a" * 1024,
+    "é" * 512,
+]
+
+# Seconds since the epoch: beyond any test's life.
+LATER = 4102444800.0
+
+# Seconds since the epoch whose last bits are easily lost on the way.
+TIMES = [
+    0.0,
+    0.1 + 0.2,
+    4102444800.123456789,
+    math.nextafter(LATER, math.inf),
+    math.nextafter(LATER, 0.0),
+    LATER + 1 / 3,
+    1e300,
+]
+
+# Fields of which no two are equal, of the kinds that backends use.
+FIELDS = [
+    (1, "scope", 1.5),
+    (2, "scope", 1.5),
+    (1, "another scope", 1.5),
+    (1, "scope", 2.5),
+    ("host:1", "scope", 1.5),
+    (2, "another scope", 2.5),
+]
+
+
+@pytest.fixture
+def make_request(api: Any) -> Any:
+    if api.TimerRequest is None:
+        not_applicable("the backend's namespace has no TimerRequest")
+    return api.TimerRequest
+
+
+@requirement("REQUEST-FIELDS")
+@pytest.mark.parametrize("worker_id", [0, 4711, "host:4711"])
+@pytest.mark.parametrize("time", [*TIMES, -1, 7])
+@pytest.mark.parametrize("scope", SCOPES[:3])
+def test_fields_are_as_given(make_request: Any, worker_id: Any, scope: str, time: float) -> None:
+    for request in (
+        make_request(worker_id, scope, time),
+        make_request(worker_id=worker_id, scope_id=scope, expiration_time=time),
+    ):
+        assert request.worker_id == worker_id
+        assert request.scope_id == scope
+        assert request.expiration_time == time
+
+
+@requirement("REQUEST-EQUALITY")
+@pytest.mark.parametrize(
+    ("left", "right"),
+    list(combinations_with_replacement(FIELDS, 2)),
+    ids=lambda fields: str(fields),
+)
+def test_equal_exactly_when_all_fields_are(make_request: Any, left: Any, right: Any) -> None:
+    assert (make_request(*left) == make_request(*right)) is (left == right)
+    assert (make_request(*left) != make_request(*right)) is (left != right)
+
+
+@requirement("REQUEST-EQUALITY")
+@pytest.mark.parametrize("other", [FIELDS[0], list(FIELDS[0]), None, "scope", object()])
+def test_unequal_to_another_type(make_request: Any, other: object) -> None:
+    assert make_request(*FIELDS[0]) != other
+
+
+@requirement("REQUEST-RELEASE")
+@pytest.mark.parametrize("negative", [-1, -1.0, -math.ulp(0.0), -sys.float_info.max])
+def test_negative_time_is_a_release(
+    backend: Backend,
+    open_server: OpenServer,
+    worker_ids: list[Any],
+    clock: ControlledClock,
+    negative: float,
+) -> None:
+    server = open_server().server
+    later = clock.time() + 60
+    server.register_timers([backend.request(worker_ids[0], "scope", later)])
+    assert worker_ids[0] in server.get_expired_timers(later)
+    server.register_timers([backend.request(worker_ids[0], "scope", negative)])
+    assert server.get_expired_timers(later) == {}
+
+
+@requirement("REQUEST-RELEASE")
+def test_zero_is_an_instant_long_past(
+    backend: Backend, open_server: OpenServer, worker_ids: list[Any], clock: ControlledClock
+) -> None:
+    server = open_server().server
+    server.register_timers([backend.request(worker_ids[0], "scope", 0.0)])
+    assert list(server.get_expired_timers(clock.time())) == [worker_ids[0]]
+
+
+@requirement("REQUEST-TRANSPORT")
+def test_reaches_the_server_unchanged(host: Host, journal: Journal) -> None:
+    server = host.open_server(reaps=False)
+    sent = [*zip(SCOPES, itertools.repeat(LATER)), *((f"at {time!r}", time) for time in TIMES)]
+    steps = [("acquire at", scope, time) for scope, time in sent]
+    worker = host.start_worker(follow, *steps, ("hang",), journal=journal, server=server)
+    timers = server.watch_until(lambda timers: len(timers) >= len(sent))
+    assert timers == sorted((worker.pid, scope, time) for scope, time in sent)
