@@ -24,6 +24,7 @@ extensions = [
     "inline_diagrams",
     "sphinx_needs",
     "requirement_cards",
+    "requirement_links",
     "traceability_tables",
     "sphinx_design",
     "sphinx_copybutton",
@@ -49,8 +50,11 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
+autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+
+toc_object_entries_show_parents = "hide"
 
 # -- Diagrams -------------------------------------------------------------------------------
 

@@ -3,16 +3,18 @@
 Sphinx-needs checks requirements, exports them and links to them. What it draws is a table, which is
 neither pleasant to read nor to hear from a screen reader. Its tables are replaced here by a card of
 plain blocks: the id, the level and the profile; the statement; the rationale and the verification
-set apart; the elements and keywords. The look is in `_static/requirements.css`.
+set apart; the elements, keywords and tests. The look is in `_static/requirements.css`.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from elastic_timer_spec.suite_source import SuiteSource, find_suite, read_suite
 from sphinx_needs.api import get_needs_view
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ _KEY_WORDS = re.compile(r"\b(MUST NOT|MUST|SHOULD NOT|SHOULD|MAY)\b")
 
 def draw_cards(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace the table of every requirement in a page by its card."""
-    tables = [table for table in doctree.findall(nodes.table) if "needs_type_req" in table["classes"]]
+    tables = [
+        table for table in doctree.findall(nodes.table) if "needs_type_req" in table["classes"]
+    ]
     if not tables:
         return
     needs = get_needs_view(app)
@@ -133,7 +137,8 @@ def _header(need: Any) -> str:
 
 
 def _footer(need: Any) -> str:
-    rows = (("Interface", need["interface"]), ("Keywords", need["keywords"]))
+    tests = [test.name for test in _suite().tests if need["id"] in test.requirements]
+    rows = (("Interface", need["interface"]), ("Keywords", need["keywords"]), ("Tests", tests))
     drawn = "".join(
         f'<span class="requirement-label">{name}</span>'
         f"<span>{' '.join(f'<code>{escape(value)}</code>' for value in values)}</span>"
@@ -141,6 +146,11 @@ def _footer(need: Any) -> str:
         if values
     )
     return f'<div class="requirement-names">{drawn}</div>' if drawn else ""
+
+
+@cache
+def _suite() -> SuiteSource:
+    return read_suite(find_suite())
 
 
 def _html(text: str) -> nodes.raw:

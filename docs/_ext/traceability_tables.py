@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from elastic_timer_spec import load
 from elastic_timer_spec.suite_source import SuiteSource, find_suite, read_suite
-from elastic_timer_spec.traceability import KeywordTrace, Traceability, trace
+from elastic_timer_spec.traceability import Fault, KeywordTrace, Traceability, trace
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
-_NOTHING = "–"
+_NOTHING = "\N{EN DASH}"
 
 
 @cache
@@ -69,7 +69,8 @@ class KeywordMatrix(_Table):
 
     def text(self) -> str:
         return "\n\n".join(
-            f"## `{index.path}`\n\n" + self._matrix(index.path) for index in load().indexes
+            f"## {index.path.rpartition('/')[2]}\n\n`{index.path}`\n\n{self._matrix(index.path)}"
+            for index in load().indexes
         )
 
     @staticmethod
@@ -96,9 +97,11 @@ class LooseEnds(_Table):
         if not findings:
             return f"Nothing is left over: {_summary(traced().keywords)}."
         rows = [
-            (str(finding.fault), f"`{finding.subject}`", finding.advice) for finding in findings
+            (fault, str(len(subjects)), ", ".join(f"`{subject}`" for subject in subjects))
+            for fault in Fault
+            if (subjects := [entry.subject for entry in findings if entry.fault is fault])
         ]
-        return _table("loose-ends", ("What", "Where", "What is to be done"), rows)
+        return _table("loose-ends", ("What is missing", "Number", "Where"), rows)
 
 
 def _summary(keywords: Sequence[KeywordTrace]) -> str:
@@ -123,8 +126,26 @@ def _table(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> s
     return f"{{.wide-table .{name}}}\n{body}\n"
 
 
+class _Nothing(SphinxDirective):
+    """Stands in where the pages are read for their requirements alone.
+
+    The specification's data is made from such a reading, so it cannot be asked for here.
+    """
+
+    def run(self) -> list[nodes.Node]:
+        return []
+
+
+def _add_directives(app: Sphinx) -> None:
+    for name, directive in (
+        ("requirements-table", RequirementsTable),
+        ("keyword-matrix", KeywordMatrix),
+        ("loose-ends", LooseEnds),
+    ):
+        wanted = directive if app.builder.name != "needs" else _Nothing
+        app.add_directive(name, wanted, override=True)
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
-    app.add_directive("requirements-table", RequirementsTable)
-    app.add_directive("keyword-matrix", KeywordMatrix)
-    app.add_directive("loose-ends", LooseEnds)
+    app.connect("builder-inited", _add_directives)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
