@@ -1,31 +1,172 @@
-"""PROCESS: real workers, really reaped."""
+"""PROCESS: real workers, really reaped, and the others left alone."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from elastic_timer_conformance.allowance import Allowance
-from elastic_timer_conformance.backend import Backend
+from elastic_timer_conformance.backend import START_METHODS, Backend, IdleServer
+from elastic_timer_conformance.host import Agent
 from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.processes import Host, Server, Worker
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.workers import func
+from elastic_timer_conformance.workers import WorkerContext, func, func2, hang
 
 Measure = Callable[[str, float], None]
 
-# Seconds. Long enough for a worker to be seen inside its block, short enough to wait for.
-AFTER = 0.3
+# Seconds: between two looks of a server at its timers; and for a timer that expires while the
+# test looks on.
 MAX_INTERVAL = 0.1
+SOON = 0.3
+
+
+def wait_reaped(worker: Worker, backend: Backend, allowance: Allowance) -> float:
+    """Wait for a worker in `func` to be reaped; return how late it was, in seconds."""
+    deadline: float = worker.wait_for("entered")["deadline"]
+    died = worker.wait_dead(deadline - time.monotonic() + MAX_INTERVAL + allowance.signal)
+    assert worker.exit_status() == -backend.reap_signal, (
+        f"the hung worker ended with status {worker.exit_status()}"
+    )
+    assert died >= deadline, f"reaped {deadline - died:.3f} s before its deadline"
+    return died - deadline
+
+
+def wait_spared(workers: list[Worker], server: Server, allowance: Allowance) -> None:
+    """Wait for workers in `func2` to outlive their deadlines and to end by themselves.
+
+    Raises TooSlowError if one of them did not leave its block in time.
+    """
+    left = [worker.wait_for("left") for worker in workers]
+    if not all(entry["in_time"] for entry in left):
+        raise TooSlowError
+    journal = workers[0].journal
+    server.pass_by(max(entry["deadline"] for entry in left), journal)
+    assert all(worker.is_alive for worker in workers), "a healthy worker was reaped"
+    journal.open_gate("go")
+    for worker in workers:
+        worker.wait_dead(allowance.signal)
+        assert worker.exit_status() == 0
 
 
 @requirement("PROCESS-REAPS-HUNG")
-def test_reaps_a_hung_worker(
+def test_hung_worker_is_reaped(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
 ) -> None:
     server = host.start_server(MAX_INTERVAL)
-    hung = host.start_worker(func, AFTER, journal=journal, server=server)
-    deadline = hung.wait_for("entered")["deadline"]
-    died = hung.wait_dead(AFTER + MAX_INTERVAL + allowance.signal)
-    assert died >= deadline, f"reaped {deadline - died:.3f} s before its deadline"
-    assert hung.exit_status() == -backend.reap_signal
-    measured("detection latency", died - deadline)
+    hung = host.start_worker(func, SOON, journal=journal, server=server)
+    measured("detection latency", wait_reaped(hung, backend, allowance))
+
+
+@requirement("PROCESS-SPARES-HEALTHY")
+def test_happy_path(host: Host, journal: Journal, allowance: Allowance) -> None:
+    server = host.start_server(MAX_INTERVAL)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        healthy = host.start_worker(func2, after, None, 20, journal=journal, server=server)
+        wait_spared([healthy], server, allowance)
+
+
+@requirement("PROCESS-ONLY-HUNG")
+def test_only_the_hung_worker_is_reaped(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        healthy = [
+            host.start_worker(func2, after, "scope", journal=journal, server=server)
+            for _ in range(3)
+        ]
+        # In a block like the hung one's, with time left.
+        waiting = host.start_worker(func, 3600.0, "scope", journal=journal, server=server)
+        hung = host.start_worker(func, after, "scope", journal=journal, server=server)
+        waiting.wait_for("entered")
+        wait_reaped(hung, backend, allowance)
+        wait_spared(healthy, server, allowance)
+        assert waiting.is_alive, "a worker with time left was reaped"
+
+
+@requirement("PROCESS-START-METHODS")
+@pytest.mark.parametrize("start_method", START_METHODS)
+def test_workers_of_each_start_method_are_guarded(
+    borrow_host: Callable[[str], Host],
+    journal: Journal,
+    backend: Backend,
+    allowance: Allowance,
+    start_method: str,
+) -> None:
+    assert start_method in backend.start_methods, (
+        f"the backend says that it does not support workers started by {start_method}"
+    )
+    host = borrow_host(start_method)
+    server = host.start_server(MAX_INTERVAL)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        healthy = host.start_worker(func2, after, journal=journal, server=server)
+        hung = host.start_worker(func, SOON, journal=journal, server=server)
+        wait_reaped(hung, backend, allowance)
+        wait_spared([healthy], server, allowance)
+
+
+@requirement("PROCESS-GONE")
+def test_reaping_a_worker_that_is_gone_succeeds(
+    open_server: Callable[..., IdleServer], backend: Backend
+) -> None:
+    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    process.wait()
+    assert open_server().server._reap_worker(backend.worker_id(process.pid)) is True
+
+
+@requirement("PROCESS-SIGNAL")
+def test_the_chosen_signal_is_sent(host: Host, journal: Journal, allowance: Allowance) -> None:
+    server = Server(host, host.call(start_with_signal, MAX_INTERVAL, signal.SIGUSR1))
+    worker = host.start_worker(exit_upon, signal.SIGUSR1, SOON, journal=journal, server=server)
+    deadline = worker.wait_for("entered")["deadline"]
+    worker.wait_dead(deadline - time.monotonic() + MAX_INTERVAL + allowance.signal)
+    assert worker.exit_status() == EXITED_UPON_SIGNAL
+
+
+@requirement("PROCESS-SIGNAL")
+def test_no_signal_is_sent_if_none_is_chosen(
+    host: Host, journal: Journal, allowance: Allowance
+) -> None:
+    server = Server(host, host.call(start_with_signal, MAX_INTERVAL, 0))
+    worker = host.start_worker(func, SOON, journal=journal, server=server)
+    deadline = worker.wait_for("entered")["deadline"]
+    # There is nothing to wait for: a server that only observes reaps no witness either.
+    time.sleep(max(deadline - time.monotonic(), 0) + 2 * MAX_INTERVAL + allowance.silence)
+    assert worker.is_alive, "reaped although no signal was to be sent"
+
+
+# An exit status that nothing else gives.
+EXITED_UPON_SIGNAL = 77
+
+
+def start_with_signal(agent: Agent, max_interval: float, number: int) -> int:
+    """In the host: start a server whose timers send this signal."""
+    return agent.keep_server(agent.backend.start_server_with_signal(max_interval, number))
+
+
+def exit_upon(worker: WorkerContext, number: int, after: float) -> None:
+    """In a worker: hang in a guarded block, and exit when the signal comes."""
+
+    def handle(*_: Any) -> None:
+        raise SystemExit(EXITED_UPON_SIGNAL)
+
+    signal.signal(number, handle)
+    worker.api.configure(worker.client)
+    before = time.monotonic()
+    with worker.api.expires(after=after):
+        worker.journal.write("entered", deadline=before + after)
+        hang()
