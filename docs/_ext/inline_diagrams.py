@@ -55,7 +55,7 @@ def visit(translator: HTML5Translator, node: graphviz) -> None:
         raise nodes.SkipNode
     label = translator.attval(node.get("alt", ""))
     number = getattr(translator, "diagram_number", 0) + 1
-    translator.diagram_number = number  # type: ignore[attr-defined]
+    translator.diagram_number = number
     svg = inline_svg(Path(path).read_text("utf-8"), label, f"diagram{number}")
     translator.body.append(f'<div class="diagram">{svg}</div>\n')
     raise nodes.SkipNode

@@ -76,17 +76,23 @@ class KeywordMatrix(_Table):
     @staticmethod
     def _matrix(path: str) -> str:
         rows = [
-            (
-                f"`{entry.keyword}`",
-                _codes(entry.interface),
-                _needs(entry.requirements),
-                _codes(entry.tests) if entry.tests or not entry.reason else entry.reason,
-            )
-            for entry in traced().keywords
-            if path in entry.indexes
+            row for entry in traced().keywords if path in entry.indexes for row in _chain(entry)
         ]
-        header = ("Keyword", "Interface element", "Requirements", "Tests, or why there is none")
-        return _table("keywords", header, rows)
+        return _table("keywords", ("Keyword", "Interface element", "Requirement", "Tests"), rows)
+
+
+def _chain(entry: KeywordTrace) -> list[Sequence[str]]:
+    """Return a keyword's rows: one for each of its requirements, with that one's tests."""
+    keyword, interface = f"`{entry.keyword}`", _codes(entry.interface)
+    if not entry.requirements:
+        return [(keyword, interface, _NOTHING, _codes(entry.tests, entry.reason or _NOTHING))]
+    rows = [(_needs([each]), _codes(traced().tests[each])) for each in entry.requirements]
+    return [
+        (keyword if first else "", interface if first else "", requirement, tests)
+        for first, (requirement, tests) in zip(
+            [True] + [False] * (len(rows) - 1), rows, strict=True
+        )
+    ]
 
 
 class LooseEnds(_Table):
@@ -112,8 +118,8 @@ def _summary(keywords: Sequence[KeywordTrace]) -> str:
     )
 
 
-def _codes(names: Iterable[str]) -> str:
-    return " ".join(f"`{name}`" for name in names) or _NOTHING
+def _codes(names: Iterable[str], otherwise: str = _NOTHING) -> str:
+    return " ".join(f"`{name}`" for name in names) or otherwise
 
 
 def _needs(ids: Iterable[str]) -> str:

@@ -86,7 +86,7 @@ def test_other_commands_are_those_of_the_readme() -> None:
     assert [entry for entry in _commands() if not _judging(entry) and entry not in readme] == []
 
 
-@pytest.mark.parametrize("command", list(filter(_judging, _commands())))
+@pytest.mark.parametrize("command", [entry for entry in _commands() if _judging(entry)])
 def test_a_command_that_judges_is_right(command: str, tmp_path: Path) -> None:
     arguments = command.split()[1:]
     if "--backend" in arguments and "--requirement" not in arguments:
