@@ -64,6 +64,7 @@ graphviz_dot_args = ["-Gbgcolor=transparent", "-Gfontname=sans-serif"]
 # -- HTML -----------------------------------------------------------------------------------
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "Elastic Timer"
 html_static_path = ["_static"]
 html_css_files = ["site.css", "requirements.css"]
