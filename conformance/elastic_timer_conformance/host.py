@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +24,10 @@ from elastic_timer_conformance.backends import load_backend
 from elastic_timer_conformance.clock import ControlledClock
 
 __all__ = ["Agent", "Reply"]
+
+
+# Seconds that servers are granted to stop at the end of a test.
+PATIENCE_WITH_SERVERS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +144,29 @@ class Agent:
         process.join()
         return process.exitcode
 
-    def clean_up(self) -> None:
-        """Forget everything, so that the next test finds the host as new."""
+    def clean_up(self) -> bool:
+        """Forget everything; return whether the next test will find the host as new."""
         for process in self.processes.values():
             process.kill()
             process.join()
-        opened = set(self.opened)
-        for number, server in self.servers.items():
-            if number not in opened:
-                self.backend.stop_server(server)
-        for idle in reversed(self.opened.values()):
-            idle.idle.close()
+        running = [server for number, server in self.servers.items() if number not in self.opened]
+        stopping = [
+            threading.Thread(target=self.backend.stop_server, args=(server,), daemon=True)
+            for server in running
+        ]
+        for thread in stopping:
+            thread.start()
+        # A server may take its whole interval. A new host is there sooner than that.
+        end = time.monotonic() + PATIENCE_WITH_SERVERS
+        for thread in stopping:
+            thread.join(max(end - time.monotonic(), 0))
+        for opened in reversed(self.opened.values()):
+            opened.idle.close()
         for queue in self.queues.values():
             queue.close()
         for kept in (self.processes, self.servers, self.opened, self.queues):
             kept.clear()
+        return not any(thread.is_alive() for thread in stopping)
 
     def _number(self) -> int:
         self._last_number += 1

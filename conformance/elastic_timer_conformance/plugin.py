@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from elastic_timer_spec import Level, Profile, Requirement, UnknownRequirementError, load
@@ -107,7 +107,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     run = config.stash[RUN]
     tested: set[str] = set()
-    wanted, unwanted = [], []
+    wanted: list[pytest.Item] = []
+    unwanted: list[pytest.Item] = []
     for item in items:
         requirements = _requirements_of(item, run)
         tested.update(requirement.id for requirement in requirements)
@@ -226,7 +227,9 @@ class _Results:
         result.message = result.message or getattr(report, "verdict_message", "")
         if report.when == "call":
             result.measured += [
-                Measurement(*value) for name, value in report.user_properties if name == "measured"
+                Measurement(*cast("tuple[str, float]", value))
+                for name, value in report.user_properties
+                if name == "measured"
             ]
 
 

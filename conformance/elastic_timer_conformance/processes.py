@@ -219,6 +219,7 @@ class Host:
         queue: int | None = None,
     ) -> Worker:
         """Start a worker that runs a function of `workers` and talks to a server or a queue."""
+        assert server is None or server.host is self, "a server's workers are its own host's"
         source = server.number if server is not None else queue
         pid = self.call(Agent.start_worker, function, source, journal.path, args)
         worker = Worker(self, pid, journal)
@@ -253,11 +254,14 @@ class Host:
 
     def clean_up(self) -> bool:
         """Make the host as new; return whether that worked. If not, it is only to be closed."""
+        self.signal(signal.SIGCONT)
         for worker in self._workers:
             worker.signal(signal.SIGKILL)
         try:
-            self._exchange((Agent.clean_up, ()), self.allowance.signal)
+            as_new = self._exchange((Agent.clean_up, ()), self.allowance.signal)
         except HostError:
+            return False
+        if not as_new:
             return False
         self._workers.clear()
         self._said_before = self.log.stat().st_size

@@ -51,7 +51,7 @@ class LocalBackend(Backend):
         queue = self.make_queue()
         server = LocalTimerServer(queue, max_interval, clock=clock)
         if reap is not None:
-            server._reap_worker = reap  # type: ignore[method-assign]
+            server._reap_worker = reap  # type: ignore[method-assign, assignment]
         return IdleServer(server, queue.put)
 
     def start_observed_server(self, max_interval: float) -> Any:

@@ -43,7 +43,8 @@ class TorchLocalBackend(Backend):
 
     @property
     def api(self) -> Any:
-        return timer
+        # The package itself does not have RequestQueue.
+        return timer_api
 
     def version(self) -> str:
         return f"torch {torch.__version__}"

@@ -73,7 +73,11 @@ def table(open_server: OpenServer, backend: Backend, clock: ControlledClock) -> 
 
 @requirement("SERVER-REGISTER")
 def test_valid_timers(
-    open_server: OpenServer, backend: Backend, clock: ControlledClock, worker_ids: list[Any]
+    open_server: OpenServer,
+    backend: Backend,
+    clock: ControlledClock,
+    worker_ids: list[Any],
+    allowance: Allowance,
 ) -> None:
     reaped: list[Any] = []
 
@@ -90,14 +94,11 @@ def test_valid_timers(
         table.valid(second, "one", 62),
     ):
         idle.put(request)
+    times = (table.now + 60, table.now + 61, table.now + 62)
     expected = sorted(
-        [
-            (first, "one", table.now + 60),
-            (first, "two", table.now + 61),
-            (second, "one", table.now + 62),
-        ]
+        [(first, "one", times[0]), (first, "two", times[1]), (second, "one", times[2])]
     )
-    end = time.monotonic() + Allowance().signal
+    end = time.monotonic() + allowance.signal
     while table.timers() != expected:
         assert time.monotonic() < end, f"the table is {table.timers()}, and not {expected}"
         idle.server._run_watchdog()
