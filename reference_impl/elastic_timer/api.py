@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import abc
 import logging
-import threading
 from collections.abc import Iterable
 from typing import Any, Self
 
 from .clock import SYSTEM_CLOCK, Clock, Instant, finite_seconds
 from .events import EventListener, EventName, TimerEvent
 from .expires import configure, expires
+from .watchdog_loop import WatchdogLoop
 
 __all__ = [
     "RequestQueue",
@@ -26,10 +26,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-_PAUSE_AFTER_ERROR = 0.1
-"""Seconds before the loop goes on after a watchdog that raised: short against any useful timer,
-long enough that an error which stays does not fill the log or the processor."""
 
 
 class TimerRequest:
@@ -150,12 +146,16 @@ class TimerServer(abc.ABC):
         self._daemon = daemon
         self._clock = clock
         self._on_event = on_event
-        self._lifecycle = threading.Lock()
-        self._watchdog_thread: threading.Thread | None = None
-        self._stopped_thread: threading.Thread | None = None
-        self._stop_event = threading.Event()
+        self._loop = WatchdogLoop(
+            # Looked up anew each time: a backend, or its test, may put another one in its place.
+            lambda: self._run_watchdog(),
+            lambda: self._request_queue.wake(),
+            max_interval,
+            daemon,
+            f"{type(self).__name__}-watchdog",
+            clock,
+        )
         self._unreaped: dict[Any, set[tuple[str, float]]] = {}
-        self._last_progress_time = clock.time()
 
     @abc.abstractmethod
     def register_timers(self, timer_requests: list[TimerRequest]) -> None:
@@ -189,28 +189,16 @@ class TimerServer(abc.ABC):
         A server may be started again after :meth:`stop`. (SERVER-START-NONBLOCKING,
         SERVER-START-IDEMPOTENT, SERVER-RESTART)
         """
-        with self._lifecycle:
-            if self._watchdog_thread is not None and self._watchdog_thread.is_alive():
-                logger.info("%s is running already", type(self).__name__)
-                return
-            # Each run has an event of its own: a thread that outlives its stop() stays stopped,
-            # and the next one waits for it, so that no two ever read the queue.
-            self._stop_event = threading.Event()
-            self._last_progress_time = self._clock.time()
-            self._watchdog_thread = threading.Thread(
-                target=self._watchdog_loop,
-                args=(self._stop_event, self._stopped_thread),
-                name=f"{type(self).__name__}-watchdog",
-                daemon=self._daemon,
-            )
+        if self._loop.start():
             logger.info(
-                "starting %s: max_interval=%s s, daemon=%s",
+                "started %s: max_interval=%s s, daemon=%s",
                 type(self).__name__,
                 self._max_interval,
                 self._daemon,
             )
-            self._watchdog_thread.start()
-        self._tell("started")
+            self._tell("started")
+        else:
+            logger.info("%s is running already", type(self).__name__)
 
     def stop(self) -> None:
         """Stop the watchdog's thread; a server that does not run stays stopped.
@@ -219,22 +207,9 @@ class TimerServer(abc.ABC):
         Nobody is reaped because of it. (SERVER-STOP-BOUNDED, SERVER-STOP-IDEMPOTENT,
         SERVER-STOP-NO-REAP)
         """
-        with self._lifecycle:
-            thread, self._watchdog_thread = self._watchdog_thread, None
-            if thread is None:
-                return
-            self._stopped_thread = thread
-            self._stop_event.set()
-        self._request_queue.wake()
-        if thread is not threading.current_thread():
-            thread.join(self._max_interval)
-            if thread.is_alive():
-                logger.warning(
-                    "%s: the last watchdog has not ended within max_interval",
-                    type(self).__name__,
-                )
-        logger.info("stopped %s", type(self).__name__)
-        self._tell("stopped")
+        if self._loop.stop():
+            logger.info("stopped %s", type(self).__name__)
+            self._tell("stopped")
 
     def __enter__(self) -> Self:
         self.start()
@@ -248,20 +223,7 @@ class TimerServer(abc.ABC):
 
         It is at most ``max_interval`` old, plus the length of one watchdog, while all is well.
         """
-        return self._last_progress_time
-
-    def _watchdog_loop(
-        self, stopped: threading.Event, previous: threading.Thread | None = None
-    ) -> None:
-        if previous is not None and previous is not threading.current_thread():
-            previous.join()
-        while not stopped.is_set():
-            try:
-                self._run_watchdog()
-                self._last_progress_time = self._clock.time()
-            except Exception:
-                logger.exception("a watchdog of %s failed; the loop goes on", type(self).__name__)
-                stopped.wait(min(self._max_interval, _PAUSE_AFTER_ERROR))
+        return self._loop.last_progress_time
 
     def _run_watchdog(self) -> None:
         """Read the requests that are there, and reap the workers whose timers have expired.

@@ -162,9 +162,9 @@ def test_start_and_stop_may_be_said_twice_and_a_stopped_server_runs_again(wait_u
     server = ListServer(queue, on_event=lambda event: events.append(event.name))
     server.stop()
     with server:
-        thread = server._watchdog_thread
+        thread = server._loop._running
         server.start()
-        assert server._watchdog_thread is thread
+        assert server._loop._running is thread
         wait_until(lambda: queue.gets, "the first watchdog")
     server.stop()
     assert not thread.is_alive()
@@ -224,7 +224,7 @@ def test_a_listener_may_stop_the_server(wait_until):
 
     server = ListServer(ScriptedQueue([TimerRequest(1, "a", 1.0)]), on_event=listen)
     server.start()
-    thread = server._watchdog_thread
+    thread = server._loop._running
     assert thread is not None
     wait_until(lambda: not thread.is_alive(), "the watchdog to end itself")
 

@@ -217,7 +217,7 @@ def test_a_multiprocessing_queue_gives_what_is_there_and_waits_for_the_rest():
 def test_a_server_on_a_multiprocessing_queue_stops_without_waiting_for_its_interval():
     server = LocalTimerServer(multiprocessing.get_context("spawn").Queue(), max_interval=600)
     server.start()
-    thread = server._watchdog_thread
+    thread = server._loop._running
     server.stop()
     assert not thread.is_alive()
 
