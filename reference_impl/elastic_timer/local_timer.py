@@ -6,23 +6,18 @@ such a queue cannot give is listed with the deviations of the backend ``local-mp
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
 import time
 import weakref
 from queue import Empty
 from typing import Any, Protocol, cast
 
-from .api import RequestQueue, TimerClient, TimerRequest, TimerServer
+from .api import RequestQueue, TimerClient, TimerRequest
 from .clock import SYSTEM_CLOCK, Clock, Instant, finite_seconds
 from .events import EventListener
-from .exit_watch import ExitWatch
-from .reaper import reap
-from .request_line import MalformedRequestError
+from .process_server import ProcessTimerServer
 from .request_pipe import RequestPipe, RequestPipeWriter
-from .timer_table import TimerTable
-from .worker import UNKNOWN, WorkerId, current_worker, start_time
+from .worker import current_worker
 
 __all__ = [
     "LocalTimerClient",
@@ -31,11 +26,6 @@ __all__ = [
     "RequestPipe",
     "RequestPipeWriter",
 ]
-
-logger = logging.getLogger(__name__)
-
-_RETRY_INTERVAL = 1.0
-"""Seconds at most until a failed reap is tried again; what made it fail rarely passes sooner."""
 
 _WAKE_INTERVAL = 0.25
 """Seconds for which a ``multiprocessing.Queue``, which cannot be woken, is waited for at a time."""
@@ -126,7 +116,7 @@ class MultiprocessingRequestQueue(RequestQueue):
         self._woken = True
 
 
-class LocalTimerServer(TimerServer):
+class LocalTimerServer(ProcessTimerServer):
     """A server for the workers that its process starts, on one host.
 
     Args:
@@ -157,10 +147,6 @@ class LocalTimerServer(TimerServer):
         )
         super().__init__(queue, max_interval, daemon, clock=clock, on_event=on_event)
         self._mp_queue = mp_queue
-        self._timers = TimerTable(clock)
-        self._workers: dict[int, WorkerId] = {}
-        self._exits = ExitWatch()
-        self._judged = -float("inf")  # the monotonic time as of which timers were judged last
         if isinstance(queue, RequestPipe):
             queue.on_malformed = self._report_malformed
 
@@ -175,80 +161,6 @@ class LocalTimerServer(TimerServer):
         if isinstance(self._request_queue, RequestPipe):
             _readers_to_close_in_children.add(self._request_queue)
         super().start()
-
-    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
-        """Take over requests, in their order; a negative expiration time releases."""
-        for request in timer_requests:
-            worker_id = self._workers.get(request.worker_id)
-            if worker_id is not request.worker_id:
-                worker_id = self._meet(request.worker_id, worker_id)
-                if worker_id is None:
-                    continue
-            if request.expiration_time < 0:
-                self._timers.disarm(worker_id, request.scope_id)
-            else:
-                self._timers.arm(worker_id, request)
-
-    def clear_timers(self, worker_ids: set[int]) -> None:
-        """Drop all timers of these workers, and of no others."""
-        for worker_id in worker_ids:
-            self._timers.clear(worker_id)
-
-    def get_expired_timers(self, deadline: float) -> dict[Any, list[TimerRequest]]:
-        """Return every timer that has expired by ``deadline``, by worker; nothing changes.
-
-        Args:
-            deadline: an :class:`~elastic_timer.clock.Instant` is compared on the monotonic clock;
-                a plain number is compared with the expiration times.
-        """
-        return self._timers.expired(deadline)
-
-    def _run_watchdog(self) -> None:
-        for worker_id in self._exits.exited():
-            self._forget(worker_id)
-        super()._run_watchdog()
-
-    def _patience(self, now: Instant, pending: int) -> float:
-        longest = min(self._max_interval, _RETRY_INTERVAL) if self._unreaped else self._max_interval
-        # What had expired by the last watchdog was judged then, and is tried again after a while.
-        next_deadline = self._timers.next_deadline(after=self._judged)
-        self._judged = now.monotonic
-        return max(0.0, min(longest, next_deadline - now.monotonic))
-
-    def _reap_worker(self, worker_id: int) -> bool:
-        """Kill a worker. The id that comes out of the table knows the worker's start time."""
-        return reap(worker_id, signal.SIGKILL)
-
-    def _meet(self, claimed: int, known: WorkerId | None) -> WorkerId | None:
-        """Return who sent a request: the process that is known by this pid, or a new one.
-
-        Returns:
-            ``None`` if the request is from a process that had this pid before.
-        """
-        started = claimed.start_time if isinstance(claimed, WorkerId) else UNKNOWN
-        if known is not None:
-            if started in (UNKNOWN, known.start_time):
-                return known
-            if started < known.start_time:
-                return None
-            self._forget(known)
-        if claimed > 0 and started == UNKNOWN:
-            started = start_time(claimed)
-        worker_id = WorkerId(claimed, started)
-        self._workers[worker_id] = worker_id
-        if claimed > 0 and started != UNKNOWN:
-            self._exits.watch(worker_id)
-        return worker_id
-
-    def _forget(self, worker_id: WorkerId) -> None:
-        """Drop a worker whose process has ended, unless another one has its pid already."""
-        if self._workers.get(worker_id) is worker_id:
-            self._timers.clear(worker_id)
-            del self._workers[worker_id]
-
-    def _report_malformed(self, error: MalformedRequestError) -> None:
-        logger.warning("%s", error)
-        self._tell("malformed request", detail=str(error))
 
 
 # A forked worker inherits the reading end of its server's pipe, and would keep the pipe alive

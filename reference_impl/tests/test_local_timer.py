@@ -146,6 +146,25 @@ def test_bytes_that_are_no_request_are_told_and_the_others_served():
 
 
 @pytest.mark.parametrize(
+    "junk",
+    [
+        "text",
+        TimerRequest("worker", "s", 1.0),
+        TimerRequest(-3, 7, 1.0),
+        TimerRequest(-3, "s", float("nan")),
+        TimerRequest(-3, "s", None),
+    ],
+)
+def test_an_object_that_is_no_request_is_told_and_the_others_served(junk):
+    events = []
+    server = LocalTimerServer(on_event=events.append)
+    server.register_timers([acquire(-3, 60, "before"), junk, acquire(-3, 60, "after")])
+    assert set(server._timers) == {(-3, "before"), (-3, "after")}
+    (event,) = events
+    assert (event.name, repr(junk)[:50] in event.detail) == ("malformed request", True)
+
+
+@pytest.mark.parametrize(
     ("expiration_time", "error"),
     [(-1.0, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), ("1", TypeError)],
 )

@@ -1,0 +1,139 @@
+"""A server of this host's worker processes: what the local backends have in common."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import Any
+
+from .api import RequestQueue, TimerRequest, TimerServer
+from .clock import SYSTEM_CLOCK, Clock, Instant, finite_seconds
+from .events import EventListener
+from .exit_watch import ExitWatch
+from .reaper import reap
+from .timer_table import TimerTable
+from .worker import UNKNOWN, WorkerId, start_time
+
+__all__ = ["ProcessTimerServer"]
+
+logger = logging.getLogger(__name__)
+
+_RETRY_INTERVAL = 1.0
+"""Seconds at most until a failed reap is tried again; what made it fail rarely passes sooner."""
+
+
+class ProcessTimerServer(TimerServer):
+    """Keeps the timers of processes on this host, knows when they exit, and kills the hung ones.
+
+    Args:
+        request_queue: where the requests come from.
+        max_interval: how long one watchdog waits for a request at the most, in seconds.
+        daemon: whether the watchdog's thread lets the interpreter exit.
+        clock: where the time comes from.
+        on_event: is told of everything that happens (OBSERVE-EVENTS).
+    """
+
+    def __init__(
+        self,
+        request_queue: RequestQueue,
+        max_interval: float,
+        daemon: bool = True,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        on_event: EventListener | None = None,
+    ) -> None:
+        super().__init__(request_queue, max_interval, daemon, clock=clock, on_event=on_event)
+        self._timers = TimerTable(clock)
+        self._workers: dict[int, WorkerId] = {}
+        self._exits = ExitWatch()
+        self._judged = -float("inf")  # the monotonic time as of which timers were judged last
+
+    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
+        """Take over requests, in their order; a negative expiration time releases.
+
+        What is no request is reported, and keeps no other from being served (QUEUE-MALFORMED).
+        """
+        for request in timer_requests:
+            try:
+                worker_id = self._workers.get(request.worker_id)
+                if worker_id is not request.worker_id:
+                    _check(request)
+                    worker_id = self._meet(request.worker_id, worker_id)
+                    if worker_id is None:
+                        continue
+                if request.expiration_time < 0:
+                    self._timers.disarm(worker_id, request.scope_id)
+                else:
+                    self._timers.arm(worker_id, request)
+            except (AttributeError, TypeError, ValueError) as error:
+                self._report_malformed(f"skipped what is no request ({error}): {request!r:.200}")
+
+    def clear_timers(self, worker_ids: set[int]) -> None:
+        """Drop all timers of these workers, and of no others."""
+        for worker_id in worker_ids:
+            self._timers.clear(worker_id)
+
+    def get_expired_timers(self, deadline: float) -> dict[Any, list[TimerRequest]]:
+        """Return every timer that has expired by ``deadline``, by worker; nothing changes.
+
+        Args:
+            deadline: an :class:`~elastic_timer.clock.Instant` is compared on the monotonic clock;
+                a plain number is compared with the expiration times.
+        """
+        return self._timers.expired(deadline)
+
+    def _run_watchdog(self) -> None:
+        for worker_id in self._exits.exited():
+            self._forget(worker_id)
+        super()._run_watchdog()
+
+    def _patience(self, now: Instant, pending: int) -> float:
+        longest = min(self._max_interval, _RETRY_INTERVAL) if self._unreaped else self._max_interval
+        # What had expired by the last watchdog was judged then, and is tried again after a while.
+        next_deadline = self._timers.next_deadline(after=self._judged)
+        self._judged = now.monotonic
+        return max(0.0, min(longest, next_deadline - now.monotonic))
+
+    def _reap_worker(self, worker_id: int) -> bool:
+        """Kill a worker. The id that comes out of the table knows the worker's start time."""
+        return reap(worker_id, signal.SIGKILL)
+
+    def _meet(self, claimed: int, known: WorkerId | None) -> WorkerId | None:
+        """Return who sent a request: the process that is known by this pid, or a new one.
+
+        Returns:
+            ``None`` if the request is from a process that had this pid before.
+        """
+        started = claimed.start_time if isinstance(claimed, WorkerId) else UNKNOWN
+        if known is not None:
+            if started in (UNKNOWN, known.start_time):
+                return known
+            if started < known.start_time:
+                return None
+            self._forget(known)
+        if claimed > 0 and started == UNKNOWN:
+            started = start_time(claimed)
+        worker_id = WorkerId(claimed, started)
+        self._workers[worker_id] = worker_id
+        if claimed > 0 and started != UNKNOWN:
+            self._exits.watch(worker_id)
+        return worker_id
+
+    def _forget(self, worker_id: WorkerId) -> None:
+        """Drop a worker whose process has ended, unless another one has its pid already."""
+        if self._workers.get(worker_id) is worker_id:
+            self._timers.clear(worker_id)
+            del self._workers[worker_id]
+
+    def _report_malformed(self, problem: object) -> None:
+        logger.warning("%s", problem)
+        self._tell("malformed request", detail=str(problem))
+
+
+def _check(request: TimerRequest) -> None:
+    """Raise TypeError or ValueError if a server could not act on this request."""
+    if not isinstance(request.worker_id, int):
+        raise TypeError("its worker id is not an integer")
+    if not isinstance(request.scope_id, str):
+        raise TypeError("its scope is not text")
+    finite_seconds(request.expiration_time, "its expiration time")
