@@ -213,19 +213,21 @@ class _Results:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         names = getattr(report, "requirements", None)
-        # A subtest's report comes in addition to its test's.
-        if names is None or hasattr(report, "context"):
+        # A subtest's report comes in addition to its test's, and says more only if it failed.
+        is_subtest = hasattr(report, "context")
+        if names is None or (is_subtest and report.outcome == "passed"):
             return
         result = self._run.results.setdefault(
             report.nodeid, TestResult(report.nodeid, tuple(names), Outcome.PASSED)
         )
-        result.duration += report.duration
+        if not is_subtest:
+            result.duration += report.duration
         if report.failed or hasattr(report, "failed_as_expected"):
             result.outcome = Outcome.FAILED
         elif report.skipped and result.outcome is Outcome.PASSED:
             result.outcome = Outcome.NOT_APPLICABLE
         result.message = result.message or getattr(report, "verdict_message", "")
-        if report.when == "call":
+        if report.when == "call" and not is_subtest:
             result.measured += [
                 Measurement(*cast("tuple[str, float]", value))
                 for name, value in report.user_properties

@@ -1,0 +1,216 @@
+"""From tests to a run that passes or fails, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+# conftest.run_tests: gives a conftest.Finished.
+RunTests = Callable[..., Any]
+
+PASSING = """
+from elastic_timer_conformance.requirement import requirement
+
+@requirement("QUEUE-SIZE")
+def test_size():
+    assert True
+"""
+
+FAILING = PASSING.replace("True", "[] == [1], 'it has lost count'")
+
+NOT_APPLICABLE = """
+from elastic_timer_conformance.requirement import not_applicable, requirement
+
+@requirement("QUEUE-SIZE")
+def test_size():
+    not_applicable("there is nothing to count")
+"""
+
+
+def test_met(run_tests: RunTests) -> None:
+    done = run_tests(PASSING, "--backend=tiny_backends:TinyBackend")
+    assert done.status == 0, done.output
+    assert done.verdict("QUEUE-SIZE") == "conforms"
+    assert done.verdict("QUEUE-ORDER") == "not run"
+    assert done.verdict("OBSERVE-EVENTS") == "not claimed"
+    assert done.report["passed"] is True
+
+
+def test_violated(run_tests: RunTests) -> None:
+    done = run_tests(FAILING, "--backend=tiny_backends:TinyBackend")
+    assert done.status == 1
+    assert done.verdict("QUEUE-SIZE") == "violates"
+    assert done.report["problems"] == ["QUEUE-SIZE is violated"]
+
+
+def test_a_failure_teaches(run_tests: RunTests) -> None:
+    output = run_tests(FAILING, "--backend=tiny_backends:TinyBackend").output
+    assert "what the specification demands" in output
+    assert "QUEUE-SIZE (MUST, core): Size is what a get could return" in output
+    assert "`size()` MUST return the number of requests" in output
+    assert "AssertionError: it has lost count" in output
+    assert (
+        "python -m elastic_timer_conformance --backend tiny_backends:TinyBackend "
+        "--requirement QUEUE-SIZE -k test_size\n"
+    ) in output
+
+
+def test_a_known_deviation_does_not_fail_the_run(run_tests: RunTests) -> None:
+    done = run_tests(FAILING, "--backend=tiny_backends:Deviating")
+    assert done.status == 0, done.output
+    assert done.verdict("QUEUE-SIZE") == "deviates"
+    [requirement] = [entry for entry in done.report["requirements"] if entry["link"]]
+    assert requirement["reason"] == "it cannot count"
+    assert requirement["link"] == "https://example.org/cannot-count"
+
+
+def test_a_stale_deviation_fails_the_run(run_tests: RunTests) -> None:
+    done = run_tests(PASSING, "--backend=tiny_backends:Deviating")
+    assert done.status == 1
+    assert "FAILED: QUEUE-SIZE is stale as a deviation" in done.output
+    assert done.report["passed"] is False
+
+
+def test_a_deviation_that_is_there_sometimes(run_tests: RunTests) -> None:
+    for text in (PASSING, FAILING):
+        done = run_tests(text, "--backend=tiny_backends:SometimesDeviating")
+        assert done.status == 0, done.output
+        assert done.verdict("QUEUE-SIZE") == "deviates"
+
+
+def test_a_deviation_from_an_unknown_requirement_is_refused(run_tests: RunTests) -> None:
+    done = run_tests(PASSING, "--backend=tiny_backends:DeviatingFromNothing")
+    assert done.status == 4
+    assert "no requirement 'QUEUE-SIZES'. Did you mean QUEUE-SIZE" in done.output
+
+
+def test_not_applicable_has_its_reason_in_the_report(run_tests: RunTests) -> None:
+    order = PASSING.replace("QUEUE-SIZE", "QUEUE-ORDER").replace("test_size", "test_order")
+    done = run_tests(NOT_APPLICABLE + order, "--backend=tiny_backends:TinyBackend")
+    assert done.status == 0, done.output
+    assert done.verdict("QUEUE-SIZE") == "not applicable"
+    assert "there is nothing to count" in done.output
+
+
+def test_what_a_backend_does_not_offer_is_not_applicable(run_tests: RunTests) -> None:
+    text = (
+        PASSING
+        + """
+@requirement("QUEUE-MALFORMED")
+def test_raw(backend):
+    backend.send_raw(None, b"")
+"""
+    )
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend")
+    assert done.status == 0, done.output
+    assert done.verdict("QUEUE-MALFORMED") == "not applicable"
+    assert "the backend 'tiny' does not offer a transport that takes raw bytes" in done.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PASSING.replace("assert True", "import pytest; pytest.skip('not today')"),
+        "import pytest\n" + PASSING.replace("@req", "@pytest.mark.skip\n@req"),
+    ],
+)
+def test_a_silent_skip_is_a_failure(run_tests: RunTests, text: str) -> None:
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend")
+    assert done.status == 1
+    assert done.verdict("QUEUE-SIZE") == "violates"
+    assert "calls not_applicable() with the reason" in done.output
+
+
+def test_an_error_in_a_fixture_is_a_violation(run_tests: RunTests) -> None:
+    text = (
+        "import pytest\n"
+        + PASSING.replace("test_size()", "test_size(broken)")
+        + """
+@pytest.fixture
+def broken():
+    raise RuntimeError("no queue today")
+"""
+    )
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend")
+    assert done.status == 1
+    assert done.verdict("QUEUE-SIZE") == "violates"
+    assert "no queue today" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "reason"),
+    [
+        ("", [], "no test was run"),
+        (NOT_APPLICABLE, [], "there is nothing to count"),
+        (PASSING, ["--requirement=QUEUE-ORDER"], "no test was run"),
+        (PASSING, ["--profile=robust"], "no test was run"),
+        (
+            PASSING.replace("QUEUE-SIZE", "OBSERVE-EVENTS"),
+            ["--requirement=OBSERVE-EVENTS"],
+            "not claimed: capability 'events'",
+        ),
+    ],
+)
+def test_a_run_without_a_test_fails(
+    run_tests: RunTests, text: str, arguments: list[str], reason: str
+) -> None:
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend", *arguments)
+    assert done.status == 1
+    assert "FAILED: no test was run" in done.output
+    assert reason in done.output
+
+
+def test_a_claimed_capability_is_tested(run_tests: RunTests) -> None:
+    text = PASSING.replace("QUEUE-SIZE", "OBSERVE-EVENTS")
+    done = run_tests(text, "--backend=tiny_backends:Observable")
+    assert done.status == 0, done.output
+    assert done.verdict("OBSERVE-EVENTS") == "conforms"
+
+
+def test_an_unknown_requirement_on_a_test_is_refused(run_tests: RunTests) -> None:
+    text = PASSING.replace("QUEUE-SIZE", "QUEUE-SIZES")
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend")
+    assert done.status != 0
+    assert "test_size: there is no requirement 'QUEUE-SIZES'. Did you mean" in done.output
+
+
+def test_a_test_without_a_requirement_is_refused(run_tests: RunTests) -> None:
+    done = run_tests("def test_size(): pass", "--backend=tiny_backends:TinyBackend")
+    assert done.status != 0
+    assert "names no requirement" in done.output
+
+
+def test_a_core_requirement_without_a_test_fails_a_whole_suite(run_tests: RunTests) -> None:
+    done = run_tests(PASSING, "--backend=tiny_backends:TinyBackend", "--whole-suite")
+    assert done.status == 1
+    [problem] = done.report["problems"]
+    assert problem.startswith("core requirements without a test: REQUEST-FIELDS, ")
+    assert "QUEUE-SIZE," not in problem
+    assert "QUEUE-MALFORMED" not in problem
+
+
+def test_measured_times_are_reported(run_tests: RunTests) -> None:
+    text = PASSING.replace("test_size()", "test_size(measured)").replace(
+        "assert True", "measured('latency', 0.0125); measured('latency', 0.002)"
+    )
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend")
+    assert "conforms        latency: 12.5 ms" in done.output
+    [requirement] = [entry for entry in done.report["requirements"] if entry["measured"]]
+    assert requirement["measured"] == {"latency": 0.0125}
+
+
+def test_a_failing_subtest_counts_once(run_tests: RunTests) -> None:
+    text = PASSING.replace("test_size()", "test_size(subtests)").replace(
+        "    assert True",
+        """
+    for number in range(3):
+        with subtests.test(number=number):
+            assert number != 1
+""",
+    )
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend")
+    assert done.status == 1
+    assert done.verdict("QUEUE-SIZE") == "violates"
+    assert len(done.report["tests"]) == 1
