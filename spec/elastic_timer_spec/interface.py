@@ -66,7 +66,7 @@ class RequestQueue(Protocol[ReceivedRequest]):
     """The server's end of the transport: one consumer, many producers in other processes.
 
     Meets QUEUE-ORDER, QUEUE-EXACTLY-ONCE, QUEUE-KILLED-PRODUCER, QUEUE-STALLED-PRODUCER,
-    QUEUE-MALFORMED and QUEUE-BACKPRESSURE, besides what its methods name.
+    QUEUE-MALFORMED, QUEUE-BACKPRESSURE and SECURITY-NO-CODE, besides what its methods name.
     """
 
     def size(self) -> int:
@@ -90,14 +90,15 @@ class MultiprocessingRequestQueue(RequestQueue[ReceivedRequest], Protocol[Receiv
 class TimerClient(Protocol):
     """The worker's side: sets and releases the timers of the process that it is used in.
 
-    Meets CLIENT-SCOPES-INDEPENDENT, CLIENT-WORKERS-INDEPENDENT, CLIENT-FORK, CLIENT-THREADS and
-    CLIENT-UNAVAILABLE, besides what its methods name.
+    Meets CLIENT-SCOPES-INDEPENDENT, CLIENT-WORKERS-INDEPENDENT, CLIENT-FORK, CLIENT-THREADS,
+    CLIENT-UNAVAILABLE, PROCESS-START-METHODS, SECURITY-PERMISSIONS and SECURITY-IDENTITY,
+    besides what its methods name.
     """
 
     def acquire(self, scope_id: str, expiration_time: float) -> None:
         """Set this worker's timer for `scope_id` to `expiration_time`, seconds since the epoch.
 
-        CLIENT-ACQUIRE, CLIENT-REACQUIRE, CLIENT-ARMED.
+        CLIENT-ACQUIRE, CLIENT-REACQUIRE, CLIENT-ARMED, REQUEST-OVERSIZE.
         """
 
     def release(self, scope_id: str) -> None:
@@ -139,14 +140,14 @@ class TimerServer(Protocol[Request]):
     def get_expired_timers(self, deadline: float) -> Mapping[Any, list[Request]]:
         """Return, by worker, the timers that have expired at `deadline`, seconds since the epoch.
 
-        SERVER-EXPIRED-INCLUSIVE, SERVER-EXPIRED-GROUPED.
+        SERVER-EXPIRED-INCLUSIVE, SERVER-EXPIRED-GROUPED, CLOCK-PRECISION, PROCESS-EXITED.
         """
 
     def _reap_worker(self, worker_id: Any) -> bool:
         """End the worker's process; return whether it is gone, so that its timers may go too.
 
-        PROCESS-REAPS-HUNG, PROCESS-GONE, PROCESS-PID-REUSE, PROCESS-STOPPED,
-        PROCESS-NEVER-BROADCAST, SERVER-SURVIVES.
+        PROCESS-REAPS-HUNG, PROCESS-ONLY-HUNG, PROCESS-GONE, PROCESS-PID-REUSE, PROCESS-STOPPED,
+        PROCESS-NEVER-BROADCAST, PROCESS-SIGNAL, SERVER-SURVIVES.
         """
 
     def _run_watchdog(self) -> None:
@@ -233,7 +234,8 @@ def expires(
 
     EXPIRES-CONFIGURED, EXPIRES-CLIENT, EXPIRES-DEADLINE, EXPIRES-EXCEPTION, EXPIRES-RECURSION,
     EXPIRES-DEFAULT-SCOPE, EXPIRES-DEFAULT-SCOPE-DISTINCT, EXPIRES-NESTED-REARM,
-    EXPIRES-THREADS, EXPIRES-TASKS, EXPIRES-INVALID, EXPIRES-DECORATOR, CLIENT-RELEASE-QUIET.
+    EXPIRES-THREADS, EXPIRES-TASKS, EXPIRES-INVALID, EXPIRES-DECORATOR, CLIENT-RELEASE-QUIET,
+    PROCESS-SPARES-HEALTHY.
     """
     raise NotImplementedError(_NO_IMPLEMENTATION)
 
