@@ -16,6 +16,7 @@ KNOWN = {
     "local": "elastic_timer_conformance.backends.local:LocalBackend",
     "local-mp-queue": "elastic_timer_conformance.backends.local_mp_queue:LocalMpQueueBackend",
     "torch-local": "elastic_timer_conformance.backends.torch_local:TorchLocalBackend",
+    "torch-file": "elastic_timer_conformance.backends.torch_file:TorchFileBackend",
 }
 
 

@@ -1,0 +1,176 @@
+"""PyTorch's FileTimerServer on a named pipe.
+
+It is a family of its own: no subclass of TimerServer, no request queue, and methods that take
+more arguments than those of the interface. `IdleFileServer` brings these back to the interface.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from elastic_timer_conformance.backend import Backend, Capability, Deviation, IdleServer
+from elastic_timer_conformance.backends.torch_common import (
+    EXPIRES_DEVIATIONS,
+    api,
+    replace_clock,
+    source,
+    version,
+)
+from elastic_timer_conformance.clock import ControlledClock
+
+# After torch_common, which keeps the import quiet.
+from torch.distributed.elastic.timer import file_based_local_timer as timer  # isort: skip
+
+RUN_ID = "conformance"
+
+
+class TorchFileBackend(Backend):
+    """Judges `torch.distributed.elastic.timer` with its file-based server.
+
+    The server ends its own process whenever it has reaped a worker, which is why servers belong
+    into host processes.
+    """
+
+    name = "torch-file"
+    capabilities = frozenset({Capability.SIGNAL, Capability.HEALTH})
+    deviations = (
+        *EXPIRES_DEVIATIONS,
+        Deviation(
+            "SERVER-SURVIVES",
+            "after it has reaped a worker, the server sends the same signal to its own process",
+            source(timer.FileTimerServer._run_watchdog),
+        ),
+        Deviation(
+            "WATCHDOG-REAP-FAILED",
+            "the worker counts as reaped before the attempt, so that one that fails is announced "
+            "to be repeated while the timers are dropped",
+            source(timer.FileTimerServer._run_watchdog),
+        ),
+    )
+
+    @property
+    def api(self) -> Any:
+        return SimpleNamespace(
+            TimerRequest=api.TimerRequest,
+            TimerClient=api.TimerClient,
+            RequestQueue=None,
+            TimerServer=None,
+            configure=api.configure,
+            expires=api.expires,
+        )
+
+    def version(self) -> str:
+        return version()
+
+    def start_server(self, max_interval: float) -> Any:
+        server = timer.FileTimerServer(new_path(), RUN_ID, max_interval)
+        server.start()
+        return server
+
+    def start_server_with_signal(self, max_interval: float, signal_number: int) -> Any:
+        server = self.start_server(max_interval)
+        # It is the client that says which signal is sent.
+        server.signal_of_clients = signal_number
+        return server
+
+    def client(self, server: Any) -> Any:
+        number = getattr(server, "signal_of_clients", signal.SIGKILL)
+        return timer.FileTimerClient(server._file_path, number)
+
+    def request(self, worker_id: Any, scope_id: str, expiration_time: float) -> Any:
+        return timer.FileTimerRequest(worker_id, scope_id, expiration_time, signal.SIGKILL)
+
+    def last_progress_time(self, server: Any) -> float:
+        return float(server.get_last_progress_time())
+
+    def send_raw(self, server: Any, data: bytes) -> None:
+        Path(server._file_path).write_bytes(data)
+
+    def idle_server(
+        self,
+        max_interval: float,
+        clock: ControlledClock,
+        reap: Callable[[Any], bool] | None = None,
+    ) -> IdleServer:
+        server = IdleFileServer(max_interval, clock, reap)
+        client = timer.FileTimerClient(server._file_path)
+        return IdleServer(server, client._send_request, server.close)
+
+
+class IdleFileServer:
+    """A FileTimerServer whose watchdogs and reaping have the interface's signatures."""
+
+    def __init__(
+        self, max_interval: float, clock: ControlledClock, reap: Callable[[Any], bool] | None
+    ) -> None:
+        self._file_path = new_path()
+        self._clock = clock
+        self._began = time.monotonic()
+        self._server = timer.FileTimerServer(self._file_path, RUN_ID, max_interval)
+        self._run_one = self._server._run_watchdog
+        self._reap_one = self._server._reap_worker
+        if reap is not None:
+            self._reap_worker = reap  # type: ignore[method-assign]
+        self._server._run_watchdog = self._watchdog_in_loop
+        self._server._reap_worker = self._reap_in_watchdog
+        # A reader lets clients in. Opening it must not wait for one; reading has to, as the
+        # server's own reading does.
+        descriptor = os.open(self._file_path, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(descriptor, True)
+        self._pipe = open(descriptor, encoding="utf-8")  # noqa: SIM115
+        self._restore_clock = replace_clock(timer, time=self._time, sleep=time.sleep)
+        self.register_timers = self._server.register_timers
+        self.clear_timers = self._server.clear_timers
+        self.get_expired_timers = self._server.get_expired_timers
+        self.stop = self._server.stop
+
+    def start(self) -> None:
+        """Start the loop, which does nothing until a first client has opened the pipe."""
+        self._server.start()
+        # Be that client: what is tested is the loop and not the time before it.
+        with open(self._file_path, "wb"):
+            pass
+
+    def close(self) -> None:
+        """Give back the clock and the pipe."""
+        self._restore_clock()
+        self._pipe.close()
+        Path(self._file_path).unlink(missing_ok=True)
+
+    def _run_watchdog(self) -> None:
+        self._began = time.monotonic()
+        self._run_one(self._pipe)
+
+    def _watchdog_in_loop(self, pipe: Any) -> None:
+        self._pipe, mine = pipe, self._pipe
+        try:
+            self._run_watchdog()
+        finally:
+            self._pipe = mine
+
+    def _reap_worker(self, worker_id: int) -> bool:
+        reaped: bool = self._reap_one(worker_id, signal.SIGKILL)
+        return reaped
+
+    def _reap_in_watchdog(self, worker_id: int, _signal: int) -> bool:
+        if worker_id == os.getpid():
+            # SERVER-SURVIVES is judged where it does no harm: in a host process.
+            return True
+        return self._reap_worker(worker_id)
+
+    def _time(self) -> float:
+        # The server counts the time that it has read for by this same clock, so it cannot stand
+        # still during a watchdog.
+        return self._clock.time() + time.monotonic() - self._began
+
+
+def new_path() -> str:
+    """Return a path for a pipe of one's own, which the server makes."""
+    return os.path.join(tempfile.mkdtemp(prefix="timers-"), "pipe")

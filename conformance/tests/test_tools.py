@@ -1,0 +1,120 @@
+"""What tests of the suite are written with: journal, clock, patience."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from elastic_timer_conformance.clock import ControlledClock
+from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.patience import DURATIONS, TooSlowError, with_time_enough
+from elastic_timer_conformance.requirement import requirement
+
+
+def test_entries_come_in_order_and_can_be_chosen(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    assert journal.entries() == []
+    journal.write("one")
+    journal.write("two", detail="Größe\n")
+    journal.write("one")
+    assert [entry["event"] for entry in journal.entries()] == ["one", "two", "one"]
+    [two] = journal.entries("two", os.getpid())
+    assert two["detail"] == "Größe\n"
+    assert journal.entries(pid=0) == []
+    first, second = journal.entries("one")
+    assert first["at"] <= two["at"] <= second["at"]
+
+
+def test_waiting_for_an_entry(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.write("one")
+    threading.Timer(0.05, journal.write, ["one"]).start()
+    assert journal.wait_for("one", 60, count=2)["event"] == "one"
+    with pytest.raises(
+        AssertionError, match=r"no 'two' \(1\.\) .* within 0\.01 s.*\['one', 'one'\]"
+    ):
+        journal.wait_for("two", 0.01)
+
+
+def test_many_writers_keep_their_lines_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    threads = [
+        threading.Thread(target=lambda: [journal.write("x" * 500) for _ in range(50)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(journal.entries("x" * 500)) == 400
+
+
+def test_a_gate_lets_everybody_through_once_it_is_open(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    passed = threading.Event()
+
+    def go() -> None:
+        journal.wait_at_gate("go")
+        passed.set()
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    assert not passed.wait(0.05)
+    journal.open_gate("go")
+    assert passed.wait(60)
+    thread.join()
+    journal.wait_at_gate("go")
+
+
+def test_a_controlled_clock_moves_when_told_to() -> None:
+    clock = ControlledClock(wall=1000.0, monotonic=5.0)
+    assert (clock.time(), clock.monotonic()) == (1000.0, 5.0)
+    clock.advance(2.5)
+    assert (clock.time(), clock.monotonic()) == (1002.5, 7.5)
+    clock.step_wall(-3600)
+    assert (clock.time(), clock.monotonic()) == (-2597.5, 7.5)
+    with pytest.raises(ValueError, match="backwards"):
+        clock.advance(-1)
+
+
+def test_more_time_is_given_until_it_is_enough() -> None:
+    tried: list[float] = []
+
+    @with_time_enough
+    def check(duration: float) -> None:
+        tried.append(duration)
+        if len(tried) < 3:
+            raise TooSlowError
+
+    assert tried == list(DURATIONS[:3])
+
+
+def test_time_given_has_an_end() -> None:
+    tried: list[float] = []
+
+    def check(duration: float) -> None:
+        tried.append(duration)
+        raise TooSlowError
+
+    with pytest.raises(TooSlowError):
+        with_time_enough(check)
+    assert tried == list(DURATIONS)
+
+
+def test_a_failure_is_not_tried_again() -> None:
+    tried: list[float] = []
+
+    def check(duration: float) -> None:
+        tried.append(duration)
+        raise AssertionError("wrong")
+
+    with pytest.raises(AssertionError, match="wrong"):
+        with_time_enough(check)
+    assert len(tried) == 1
+
+
+def test_a_requirement_mark_needs_an_id() -> None:
+    with pytest.raises(ValueError, match="at least one requirement"):
+        requirement()
