@@ -7,6 +7,7 @@ killed; none of this may happen to the process that judges it.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
 import threading
@@ -75,16 +76,16 @@ class Agent:
         self.servers[number] = server
         return number
 
-    def open_server(self, max_interval: float, reaps: bool) -> int:
+    def open_server(self, max_interval: float, reaps: bool | None) -> int:
         clock = ControlledClock()
         reaped: list[Any] = []
 
         def reap(worker_id: Any) -> bool:
             reaped.append(worker_id)
-            return reaps
+            return bool(reaps)
 
         number = self._number()
-        idle = self.backend.idle_server(max_interval, clock, reap)
+        idle = self.backend.idle_server(max_interval, clock, None if reaps is None else reap)
         self.opened[number] = OpenedServer(idle, clock, reaped)
         self.servers[number] = idle.server
         return number
@@ -111,7 +112,7 @@ class Agent:
 
     def timers(self, number: int) -> list[tuple[Any, str, float]]:
         """Return every timer in the table as worker id, scope and expiration time, sorted."""
-        expired = self.servers[number].get_expired_timers(float("inf"))
+        expired = self._whole_table(self.servers[number])
         return sorted(
             (request.worker_id, request.scope_id, request.expiration_time)
             for requests in expired.values()
@@ -167,6 +168,14 @@ class Agent:
         for kept in (self.processes, self.servers, self.opened, self.queues):
             kept.clear()
         return not any(thread.is_alive() for thread in stopping)
+
+    def _whole_table(self, server: Any) -> Any:
+        # The table is its server's thread's, which may change it while we look: in each of these
+        # attempts, if the server is wrong, and in hardly two of them otherwise.
+        for _ in range(20):
+            with contextlib.suppress(RuntimeError):
+                return server.get_expired_timers(float("inf"))
+        return server.get_expired_timers(float("inf"))
 
     def _number(self) -> int:
         self._last_number += 1

@@ -20,6 +20,7 @@ from elastic_timer_conformance.death import Death
 from elastic_timer_conformance.host import Agent, Reply
 from elastic_timer_conformance.janitor import Janitor
 from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.process_state import STOPPED, wait_for_state
 from elastic_timer_conformance.workers import follow
 
 __all__ = ["Host", "HostDiedError", "HostError", "Server", "Worker"]
@@ -58,23 +59,45 @@ class Server:
         """Return its table: worker id, scope and expiration time of every timer, sorted."""
         return self.host.call(Agent.timers, self.number)
 
+    def wait_for_timers(self, arrived: Callable[[list[tuple[Any, str, float]]], bool]) -> None:
+        """Wait until the table is as asked for.
+
+        Raises AssertionError if that does not happen within the longest interval that the suite
+        uses where it waits, 1 s, and the allowance.
+        """
+        timeout = 1.0 + self.host.allowance.signal
+        end = time.monotonic() + timeout
+        while not arrived(timers := self.timers()):
+            if time.monotonic() >= end:
+                raise AssertionError(
+                    f"the server's table was not as expected within {timeout} s; it is {timers}"
+                )
+            time.sleep(LOOK_AGAIN)
+
     def pass_by(self, moment: float, journal: Journal) -> None:
         """Return when it has judged all timers as of a time after this moment (monotonic).
 
         For tests of what may not happen: if it has not by then, it never will, however slow the
         machine is. Two workers are sacrificed: one whose timer expires after the moment, and,
         since both could be in one watchdog, another one after that. A server that dies over the
-        first judges no one any more.
+        first, or is dead already, judges no one any more.
         """
         for _ in range(2):
             after = max(moment - time.monotonic(), 0) + 0.02
             steps = (("acquire", "witness", after), ("hang",))
-            witness = self.host.start_worker(follow, *steps, journal=journal, server=self)
-            deadline = witness.wait_for("acquire")["deadline"]
-            # The interval is not known here; none of the suite's that pass this by is longer.
-            witness.wait_dead(deadline - time.monotonic() + 1.0 + self.host.allowance.signal)
-            if not self.host.is_alive:
+            try:
+                witness = self.host.start_worker(follow, *steps, journal=journal, server=self)
+            except HostDiedError:
                 return
+            # The interval is not known here; none of the suite's that pass this by is longer.
+            end = time.monotonic() + self.host.allowance.startup + after + 1.0
+            while not witness.death.wait(LOOK_AGAIN):
+                if not self.host.is_alive:
+                    return
+                assert time.monotonic() < end, (
+                    f"a worker with a timer of {after:.2f} s, which was to show that the server "
+                    f"is at work, is alive {self.host.allowance.startup + 1.0:.1f} s later"
+                )
 
     # For one from Host.open_server, which runs only when it is told to.
 
@@ -141,16 +164,21 @@ class Worker:
         assert self.death.at is not None
         return self.death.at
 
-    def exit_status(self) -> int | None:
+    def exit_status(self) -> int:
         """Return how the dead worker ended: its exit status, -N if signal N ended it.
 
-        None if it cannot be known: the host is dead and another process has waited for it.
+        Raises NotOffered if nobody can know it any more.
         """
         if self._status is None:
             try:
                 self._status = self.host.call(Agent.exit_status, self.pid)
             except HostDiedError:
                 self._status = self.host.orphan_status(self.pid)
+        if self._status is None:
+            raise NotOffered(
+                "the backend's server has ended its own process, and with it went the exit status "
+                f"of a worker that was started by {self.host.start_method}"
+            )
         return self._status
 
 
@@ -202,11 +230,12 @@ class Host:
         """Start a server that looks at its timers every `max_interval` seconds at least."""
         return Server(self, self.call(Agent.start_server, max_interval))
 
-    def open_server(self, max_interval: float = 0.01, *, reaps: bool = True) -> Server:
+    def open_server(self, max_interval: float = 0.01, *, reaps: bool | None = True) -> Server:
         """Make a server that runs only when it is told to, on a clock that stands still.
 
         Its watchdog waits `max_interval` real seconds for requests; the default keeps that short.
-        It reaps nobody: `reaps` tells whether reaping is said to succeed.
+        It reaps nobody: `reaps` tells whether reaping is said to succeed. None is for a server
+        that does reap.
         """
         return Server(self, self.call(Agent.open_server, max_interval, reaps))
 
@@ -234,6 +263,15 @@ class Host:
     def signal(self, number: int) -> None:
         """Send the host process, and so the server in it, a signal."""
         self.death.signal(number)
+
+    def suspend(self) -> None:
+        """Stop the host process, and so the server in it, until `resume`."""
+        self.signal(signal.SIGSTOP)
+        wait_for_state(self.pid, STOPPED, self.allowance.signal)
+
+    def resume(self) -> None:
+        """Let the host process go on."""
+        self.signal(signal.SIGCONT)
 
     def exit_status(self) -> int:
         """Return the exit status of the host once it is dead, -N if signal N ended it."""
