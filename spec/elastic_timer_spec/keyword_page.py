@@ -67,7 +67,7 @@ def read_page(content: bytes | str, *, file: str = "<page>") -> KeywordIndex:
     """
     text, data = decode(content, file)
     lines = [Line(n, line) for n, line in enumerate(text.split("\n"), start=1)]
-    reader = _Reader(file)
+    reader = _Reader(file, crlf=b"\r\n" in data)
     title = next((line for line in lines if line.text), None)
     if title is None:
         raise KeywordIndexError("the page is empty", file=file)
@@ -82,8 +82,9 @@ def read_page(content: bytes | str, *, file: str = "<page>") -> KeywordIndex:
 class _Reader:
     """Turns lines into the parts of an index; knows the file's name for the errors."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, crlf: bool) -> None:
         self._file = file
+        self._crlf = crlf
 
     def _error(self, cause: str, line: Line | None = None) -> KeywordIndexError:
         return KeywordIndexError(cause, file=self._file, line=line.number if line else 0)
@@ -225,7 +226,7 @@ class _Reader:
         digits = match[1].replace(",", "") if match else ""
         if not digits:
             raise self._error(f"expected a size in bytes, not {text!r}", line)
-        size, possible = int(digits), stated_sizes(block)
+        size, possible = int(digits), stated_sizes(block, crlf=self._crlf)
         # A block that lost lines, however cleanly, is caught by this alone.
         if size not in possible:
             raise self._error(

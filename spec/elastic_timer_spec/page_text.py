@@ -126,14 +126,16 @@ def _mended_line(line: str) -> str:
         return line
 
 
-def stated_sizes(block: list[Line]) -> set[int]:
+def stated_sizes(block: list[Line], *, crlf: bool) -> set[int]:
     """Return the sizes in bytes that the file shown in a block can have had.
 
-    The page may have been garbled, or its line ends converted, after the size was written down.
+    The page may have been garbled after the size was written down. Where its lines end in CR LF
+    (`crlf`), the file's own may have done so too, or not. Each possibility that is granted makes
+    it likelier that a lost line goes unnoticed, so none is granted that the page does not show.
     """
     text = "\n".join(line.raw for line in block)
     sizes = set()
     for version in (text, mended(text)):
         size = len(version.encode())
-        sizes |= {size, size + version.count("\n")}
+        sizes |= {size, size + version.count("\n")} if crlf else {size}
     return sizes

@@ -144,6 +144,15 @@ def test_any_line_end_will_do(line_end: str) -> None:
     assert read_page(wrapped(BARE).replace("\n", line_end)) == read_page(wrapped(BARE))
 
 
+def test_a_page_with_long_line_ends_may_state_a_size_with_or_without_them() -> None:
+    size = len(BARE.encode())
+    for stated in (size, size + BARE.count("\n")):
+        page = wrapped(BARE, stated).replace("\n", "\r\n")
+        assert read_page(page) == read_page(wrapped(BARE))
+    with pytest.raises(KeywordIndexError, match="truncated or changed"):
+        read_page(wrapped(BARE, size + BARE.count("\n")))
+
+
 def test_a_byte_order_mark_does_not_matter() -> None:
     assert read_page(BARE.encode("utf-8-sig")) == read_page(BARE)
 

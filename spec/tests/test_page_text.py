@@ -14,7 +14,7 @@ def lines(text: str) -> list[Line]:
 def test_a_line_is_compared_without_blanks_at_its_end_and_counted_with_them() -> None:
     line = Line(1, "text \t")
     assert line.text == "text"
-    assert stated_sizes([line]) == {6}
+    assert stated_sizes([line], crlf=False) == {6}
 
 
 def test_decoding_keeps_the_bytes_as_they_came() -> None:
@@ -45,6 +45,11 @@ def test_mending_undoes_the_wrong_code_page_line_by_line() -> None:
     assert mended(f"a {garbled}\n漢\nplain") == "a →\n漢\nplain"
 
 
-def test_a_file_may_have_had_other_line_ends_and_an_ungarbled_text() -> None:
+def test_a_file_may_have_been_shorter_before_it_was_garbled() -> None:
     garbled = "→".encode().decode("cp1252")
-    assert stated_sizes(lines(f"{garbled}\n")) == {9, 10, 4, 5}
+    assert stated_sizes(lines(f"{garbled}\n"), crlf=False) == {9, 4}
+
+
+def test_line_ends_are_counted_as_two_only_where_the_page_has_such() -> None:
+    assert stated_sizes(lines("a\nb\n"), crlf=False) == {4}
+    assert stated_sizes(lines("a\nb\n"), crlf=True) == {4, 6}
