@@ -15,8 +15,10 @@ from elastic_timer_conformance.clock import ControlledClock
 from elastic_timer_conformance.hosts import Hosts
 from elastic_timer_conformance.journal import Journal
 from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.recording import recording_client_class
 from elastic_timer_conformance.requirement import not_applicable
 from elastic_timer_conformance.run import Run
+from elastic_timer_conformance.watched import WatchedServer
 
 RUN = pytest.StashKey[Run]()
 """Under this key, the configuration's stash holds the run."""
@@ -113,6 +115,20 @@ def open_server(backend: Backend, clock: ControlledClock) -> Iterator[Callable[.
         idle.close()
 
 
+@pytest.fixture
+def watched(backend: Backend, clock: ControlledClock) -> Iterator[Callable[..., WatchedServer]]:
+    """A function that makes a server of which reaping is recorded: `watched(max_interval=0.01)`."""
+    made: list[WatchedServer] = []
+
+    def make(max_interval: float = 0.01) -> WatchedServer:
+        made.append(WatchedServer(backend, clock, max_interval))
+        return made[-1]
+
+    yield make
+    for server in reversed(made):
+        server.close()
+
+
 @pytest.fixture(scope="session")
 def stand_ins() -> Iterator[list[int]]:
     """The numbers of three living processes that do nothing.
@@ -141,6 +157,26 @@ def measured(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
         request.node.user_properties.append(("measured", (name, seconds)))
 
     return measure
+
+
+@pytest.fixture
+def make_client(api: Any) -> Any:
+    """A function that makes a client which records its calls."""
+    return recording_client_class(api)
+
+
+@pytest.fixture
+def client(make_client: Any) -> Any:
+    """A client that records its calls."""
+    return make_client()
+
+
+@pytest.fixture
+def expires(api: Any) -> Any:
+    """The backend's `expires`."""
+    if api.expires is None:
+        not_applicable("the backend's namespace has no expires")
+    return api.expires
 
 
 @pytest.fixture
