@@ -125,7 +125,9 @@ def trace_keywords(
 ) -> tuple[KeywordTrace, ...]:
     """Trace the keywords of these indexes, which need not be the specification's own."""
     holders: dict[str, list[str]] = {}
+    functions: set[str] = set()
     for index in indexes:
+        functions |= {keyword.name for keyword in index.functions}
         for keyword in index.keywords:
             holders.setdefault(keyword, []).append(index.path)
     requirements = specification.requirements.values()
@@ -135,7 +137,10 @@ def trace_keywords(
             keyword=keyword,
             indexes=tuple(holders[keyword]),
             interface=tuple(
-                name for name in specification.interface if name.rpartition(".")[2] == keyword
+                name
+                for name in specification.interface
+                # Only a function can be a method: the module `time` is not `Clock.time`.
+                if name == keyword or (keyword in functions and name.endswith(f".{keyword}"))
             ),
             requirements=tuple(entry.id for entry in requirements if keyword in entry.keywords),
             tests=tuple(test.name for test in tests if test.function == keyword),

@@ -17,7 +17,7 @@ from elastic_timer_spec.traceability import (
 )
 
 INDEXED = """\
-import a_module
+import a_module, get
 class Scaffold: ...
 class SuiteClass: ...
 def size(): ...
@@ -56,7 +56,7 @@ SPECIFICATION = Specification(
     version="1.0.0",
     areas=(Area("QUEUE", "Queues", "queue"),),
     requirements={entry.id: entry for entry in REQUIREMENTS},
-    interface=("RequestQueue", "RequestQueue.size"),
+    interface=("RequestQueue", "RequestQueue.get", "RequestQueue.size"),
     indexes=(
         extract(INDEXED, path="a.py"),
         extract("def size(): ...", path="b.py"),
@@ -70,7 +70,12 @@ SUITE = SuiteSource(
     ),
     names=frozenset({"helper", "SuiteClass", "TestQueue", "test_there", "test_other"}),
 )
-REASONS = {"Scaffold": "scaffolding", "a_module": "a module", "gone": "was there once"}
+REASONS = {
+    "Scaffold": "scaffolding",
+    "get": "a module",
+    "a_module": "a module",
+    "gone": "was there once",
+}
 
 
 @pytest.fixture
@@ -92,6 +97,10 @@ def test_a_keyword_is_traced_to_all_that_bears_its_name(traceability: Traceabili
     assert of(traceability, "helper").in_suite
     assert of(traceability, "SuiteClass").in_suite
     assert of(traceability, "Scaffold").reason == "scaffolding"
+
+
+def test_a_module_is_not_taken_for_a_method_of_its_name(traceability: Traceability) -> None:
+    assert of(traceability, "get").interface == ()
 
 
 @pytest.mark.parametrize(
