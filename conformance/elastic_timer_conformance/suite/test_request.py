@@ -121,11 +121,24 @@ def test_zero_is_an_instant_long_past(
     assert list(server.get_expired_timers(clock.time())) == [worker_ids[0]]
 
 
-@requirement("REQUEST-TRANSPORT")
-def test_reaches_the_server_unchanged(host: Host, journal: Journal) -> None:
+def check_transport(host: Host, journal: Journal, sent: list[tuple[str, float]]) -> None:
+    """Have a worker acquire these timers, and compare them with the server's table."""
     server = host.open_server(reaps=False)
-    sent = [*zip(SCOPES, itertools.repeat(LATER)), *((f"at {time!r}", time) for time in TIMES)]
     steps = [("acquire at", scope, time) for scope, time in sent]
     worker = host.start_worker(follow, *steps, ("hang",), journal=journal, server=server)
     timers = server.watch_until(lambda timers: len(timers) >= len(sent))
     assert timers == sorted((worker.pid, scope, time) for scope, time in sent)
+
+
+@requirement("REQUEST-TRANSPORT")
+def test_reaches_the_server_unchanged(host: Host, journal: Journal) -> None:
+    times = [time for time in TIMES if time >= LATER]
+    timers = [*zip(SCOPES, itertools.repeat(LATER)), *((f"at {time!r}", time) for time in times)]
+    check_transport(host, journal, timers)
+
+
+# That such timers can be looked at depends on their being kept when reaping fails.
+@requirement("REQUEST-TRANSPORT", "WATCHDOG-REAP-FAILED")
+def test_times_that_have_passed_reach_the_server_unchanged(host: Host, journal: Journal) -> None:
+    times = [time for time in TIMES if time < LATER]
+    check_transport(host, journal, [(f"at {time!r}", time) for time in times])
