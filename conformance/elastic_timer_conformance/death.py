@@ -9,8 +9,9 @@ import select
 import signal
 import threading
 import time
+from pathlib import Path
 
-__all__ = ["Death", "adopt_orphans"]
+__all__ = ["Death", "adopt_orphans", "end_orphans"]
 
 # From <linux/prctl.h>.
 PR_SET_CHILD_SUBREAPER = 36
@@ -72,3 +73,32 @@ class Death:
         # reference to this object for as long as it is not.
         if getattr(self, "_descriptor", -1) >= 0:
             os.close(self._descriptor)
+
+
+def end_orphans(group: int) -> None:
+    """Kill the adopted processes of a process group, except its leader, and their descendants.
+
+    These are what a dead worker has left, for instance the child that it had forked.
+    """
+    while orphans := [pid for pid in _children() if pid != group and _group(pid) == group]:
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    """Return the numbers of this process's children, adopted ones included (see proc(5))."""
+    children: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            children += map(int, (task / "children").read_text().split())
+    return children
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None

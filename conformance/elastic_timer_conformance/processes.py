@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
-from elastic_timer_conformance.death import Death
+from elastic_timer_conformance.death import Death, end_orphans
 from elastic_timer_conformance.host import Agent, Reply
 from elastic_timer_conformance.janitor import Janitor
 from elastic_timer_conformance.journal import Journal
@@ -301,6 +301,7 @@ class Host:
             return False
         if not as_new:
             return False
+        end_orphans(self.pid)
         self._workers.clear()
         self._said_before = self.log.stat().st_size
         return True

@@ -18,7 +18,7 @@ from elastic_timer_conformance.host import Agent
 from elastic_timer_conformance.hosts import Hosts
 from elastic_timer_conformance.journal import Journal
 from elastic_timer_conformance.processes import Host, HostDiedError, HostError
-from elastic_timer_conformance.workers import follow, func
+from elastic_timer_conformance.workers import WorkerContext, follow, func, hang
 
 # Seconds: far more than any of this takes on a machine that is very busy.
 ENOUGH = 60.0
@@ -111,6 +111,28 @@ def test_hosts_are_lent_again_as_new(hosts: Hosts, journal: Journal, start_metho
     assert again is first
     assert again.call(what_is_kept) == 0
     hosts.give_back(again)
+
+
+@pytest.mark.parametrize("start_method", START_METHODS)
+def test_what_a_worker_has_forked_is_not_left(
+    hosts: Hosts, journal: Journal, start_method: str
+) -> None:
+    host = hosts.borrow(start_method)
+    worker = host.start_worker(fork_and_hang, journal=journal)
+    deaths = [Death(journal.wait_for("hang", ENOUGH, count=count)["pid"]) for count in (1, 2, 3)]
+    assert worker.is_alive
+    hosts.give_back(host)
+    for death in deaths:
+        assert death.wait(ENOUGH)
+    assert hosts.borrow(start_method) is host
+    hosts.give_back(host)
+
+
+def fork_and_hang(worker: WorkerContext) -> None:
+    if os.fork() == 0:
+        os.fork()
+    worker.journal.write("hang")
+    hang()
 
 
 def what_is_kept(agent: Agent) -> int:

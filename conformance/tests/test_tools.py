@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -77,6 +79,26 @@ def test_a_controlled_clock_moves_when_told_to() -> None:
     assert (clock.time(), clock.monotonic()) == (-2597.5, 7.5)
     with pytest.raises(ValueError, match="backwards"):
         clock.advance(-1)
+
+
+def test_the_wall_clock_of_a_process_jumps_and_nothing_else_does() -> None:
+    code = """
+import time
+from elastic_timer_conformance import wall_clock
+
+def readings():
+    wall = time.time(), time.time_ns() / 1e9, time.clock_gettime(time.CLOCK_REALTIME)
+    steady = time.monotonic(), time.clock_gettime(time.CLOCK_MONOTONIC)
+    return *wall, time.clock_gettime_ns(time.CLOCK_REALTIME) / 1e9, *steady
+
+before = readings()
+wall_clock.step(7200)
+wall_clock.step(-3600)
+print([round((now - then) / 60) for now, then in zip(readings(), before)])
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[60, 60, 60, 60, 0, 0]\n"
 
 
 def test_more_time_is_given_until_it_is_enough() -> None:

@@ -26,9 +26,6 @@ SOON = 0.3
 NEVER = 3600.0
 
 
-# One block ----------------------------------------------------------------------------------
-
-
 @requirement("EXPIRES-CONFIGURED")
 def test_no_client(expires: Any, configured: Configure) -> None:
     configured(None)

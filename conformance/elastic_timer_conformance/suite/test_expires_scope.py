@@ -27,9 +27,6 @@ SOON = 0.3
 NEVER = 3600.0
 
 
-# Which timer a block means ------------------------------------------------------------------
-
-
 def names_line(scope: str, line: int) -> bool:
     """Tell whether a scope names this file and the line."""
     return re.search(rf"{re.escape(os.path.basename(__file__))}#{line}(?!\d)", scope) is not None
