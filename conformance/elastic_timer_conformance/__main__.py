@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from elastic_timer_conformance import matrix
 from elastic_timer_conformance.backends import KNOWN
-from elastic_timer_conformance.matrix import ReportError, as_markdown, read_report
 
 __all__ = ["main"]
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the suite with pytest, or answer by itself. Does not return from a run."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["matrix"]:
-        show_matrix(arguments[1:])
+        matrix.main(arguments[1:])
         return
     known, rest = _parser().parse_known_args(arguments)
     if known.list_backends:
@@ -48,20 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # a process, so that nothing of the suite has been imported before pytest looks at it.
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *pytest_arguments(known, rest)])
-
-
-def show_matrix(arguments: Sequence[str]) -> None:
-    """Print the reports in these files as one table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m elastic_timer_conformance matrix",
-        description="Show reports of several backends side by side, as Markdown.",
-    )
-    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json")
-    try:
-        reports = [read_report(path) for path in parser.parse_args(arguments).reports]
-        print(*as_markdown(reports), sep="\n")
-    except ReportError as error:
-        parser.error(str(error))
 
 
 def pytest_arguments(known: argparse.Namespace, rest: Sequence[str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ from typing import Any
 from elastic_timer_conformance.report import FORMAT
 from elastic_timer_conformance.verdict import Verdict
 
-__all__ = ["ReportError", "as_markdown", "read_report"]
+__all__ = ["ReportError", "as_markdown", "main", "read_report"]
 
 Report = Mapping[str, Any]
 
+# Symbols that look the same in every font, and words where something is to be looked at.
 CELLS = {
     Verdict.CONFORMS: "✓",
     Verdict.VIOLATES: "✗ violates",
@@ -24,77 +27,151 @@ CELLS = {
     Verdict.NOT_RUN: "?",
 }
 
+LEGEND = (
+    "✓ conforms; ✗ deviates: does not conform, as is known and said below; "
+    "✗ violates: does not conform, and nobody said so; - not claimed: belongs to something "
+    "optional that the backend does not offer; n/a: not applicable, it cannot be tested here; ? not run."
+)
+
 
 class ReportError(ValueError):
-    """A file is no report of the suite, or one that this version cannot read."""
+    """A file is no report of the suite, or reports do not go together; the message says why."""
 
 
 def read_report(path: Path) -> Report:
     """Return the report in a file. Raises ReportError if it holds none."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ReportError(f"{path}: {error}") from None
-    if not isinstance(report, dict) or report.get("format") != FORMAT:
-        raise ReportError(f"{path}: not a report of format {FORMAT}")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        raise ReportError(f"{path}: {reason}") from None
+    try:
+        report = json.loads(text)
+    except ValueError as error:
+        raise ReportError(f"{path}: not a report, since it is not JSON: {error}") from None
+    if not isinstance(report, dict) or "format" not in report:
+        raise ReportError(f"{path}: not a report as --report-json writes it")
+    if report["format"] != FORMAT:
+        raise ReportError(
+            f"{path}: a report of format {report['format']!r}, and this version of the suite reads "
+            f"format {FORMAT}; make it anew"
+        )
     return report
 
 
-def as_markdown(reports: Sequence[Report]) -> Iterator[str]:
-    """Give the lines of a table of the reports' verdicts, and of the reasons for deviations."""
-    versions = sorted({report["specification"] for report in reports})
-    yield f"Specification {', '.join(versions)}"
+def as_markdown(
+    reports: Sequence[Report], name_requirement: Callable[[str], str] = str
+) -> Iterator[str]:
+    """Give the lines: the runs, the verdicts, their totals, and the reasons for what is wrong.
+
+    `name_requirement` writes an id, for instance as a link. Raises ReportError if the reports do
+    not judge by the same specification.
+    """
+    rows = _requirements(reports)
+    yield f"Specification {reports[0]['specification']}."
     yield ""
-    yield _row("Requirement", "Level", *(f"`{report['backend']['name']}`" for report in reports))
-    yield _row("---", "---", *("---" for _ in reports))
-    verdicts = [
-        {entry["id"]: entry["verdict"] for entry in report["requirements"]} for report in reports
-    ]
-    for area, rows in groupby(_requirements(reports), key=lambda entry: entry["area"]):
-        yield _row(f"**{area}**", "", *("" for _ in reports))
-        for row in rows:
-            cells = (CELLS[Verdict(column.get(row["id"], "not run"))] for column in verdicts)
-            yield _row(row["id"], row["level"], *cells)
-    yield _row(
-        "**conforms**",
-        "",
-        *(f"{report['counts'][Verdict.CONFORMS]} of {_judged(report)}" for report in reports),
-    )
+    yield _row("Backend", "Version", "Run", "Python", "Repeat it with")
+    yield _row(*["---"] * 5)
     for report in reports:
-        yield from _reasons(report)
+        yield _row(
+            _column(report),
+            report["backend"]["version"],
+            f"{report['started'][:10]}, {report['duration']:.0f} s",
+            report["machine"]["python"],
+            f"`{report['command']}`",
+        )
+    yield ""
+    yield _row("Requirement", "Level", "Profile", *map(_column, reports))
+    yield _row("---", "---", "---", *[":-:"] * len(reports))
+    verdicts = [
+        {entry["id"]: Verdict(entry["verdict"]) for entry in report["requirements"]}
+        for report in reports
+    ]
+    for area, entries in groupby(rows, key=lambda entry: entry["area"]):
+        yield _row(f"**{area}**", *[""] * (2 + len(reports)))
+        for entry in entries:
+            cells = (CELLS[column.get(entry["id"], Verdict.NOT_RUN)] for column in verdicts)
+            yield _row(name_requirement(entry["id"]), entry["level"], entry["profile"], *cells)
+    for verdict in Verdict:
+        totals = [
+            sum(column.get(entry["id"], Verdict.NOT_RUN) is verdict for entry in rows)
+            for column in verdicts
+        ]
+        if any(totals):
+            yield _row(f"**{verdict}**", "", "", *(f"**{total}**" for total in totals))
+    yield ""
+    yield LEGEND
+    for report in reports:
+        yield from _reasons(report, name_requirement)
 
 
 def _requirements(reports: Sequence[Report]) -> list[Mapping[str, Any]]:
     """Return the requirements of all reports, each once, in the order of the fullest report."""
+    versions = {report["specification"]: report for report in reports}
+    if len(versions) > 1:
+        judged = ", ".join(f"{_column(report)} by {name}" for name, report in versions.items())
+        raise ReportError(f"the reports judge by different specifications: {judged}")
     found: dict[str, Mapping[str, Any]] = {}
     for report in sorted(reports, key=lambda report: -len(report["requirements"])):
         for entry in report["requirements"]:
-            found.setdefault(entry["id"], entry)
+            if found.setdefault(entry["id"], entry)["digest"] != entry["digest"]:
+                raise ReportError(
+                    f"the reports judge by different texts of {entry['id']}; make them anew"
+                )
     areas = list(dict.fromkeys(entry["area"] for entry in found.values()))
     return sorted(found.values(), key=lambda entry: areas.index(entry["area"]))
 
 
-def _judged(report: Report) -> int:
-    counts = report["counts"]
-    return int(sum(counts[name] for name in (Verdict.CONFORMS, Verdict.VIOLATES, Verdict.DEVIATES)))
-
-
-def _reasons(report: Report) -> Iterator[str]:
+def _reasons(report: Report, name_requirement: Callable[[str], str]) -> Iterator[str]:
     wrong = [
         entry
         for entry in report["requirements"]
         if entry["verdict"] in (Verdict.DEVIATES, Verdict.VIOLATES)
     ]
     if wrong:
-        backend = report["backend"]
         yield ""
-        yield f"`{backend['name']}` ({backend['version']}):"
+        yield f"{_column(report)}:"
         yield ""
     for entry in wrong:
         reason = entry["reason"].splitlines()[0] if entry["reason"] else entry["verdict"]
-        link = f" ([more]({entry['link']}))" if entry["link"] else ""
-        yield f"- {entry['id']}: {reason}{link}"
+        link = f" ([source]({entry['link']}))" if entry["link"] else ""
+        yield f"- {name_requirement(entry['id'])}: {reason}{link}"
+
+
+def _column(report: Report) -> str:
+    return f"`{report['backend']['name']}`"
 
 
 def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Be the command `matrix`: print the table of the reports in these files, or write it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m elastic_timer_conformance matrix",
+        description="Show reports of several backends side by side, as Markdown.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "reports",
+        nargs="+",
+        type=Path,
+        metavar="REPORT.json",
+        help="what a run with --report-json has written",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the table to this file (default: print)"
+    )
+    known = parser.parse_args(arguments)
+    try:
+        text = "\n".join(as_markdown([read_report(path) for path in known.reports])) + "\n"
+    except ReportError as error:
+        parser.error(str(error))
+    if known.output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        known.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        parser.error(f"{known.output}: {error.strerror}")

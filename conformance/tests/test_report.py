@@ -1,10 +1,8 @@
-"""Reports: for programs by a schema, for readers as a table, and several side by side."""
+"""Reports: for programs by a schema, and for readers as a table."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,11 @@ from typing import Any
 import jsonschema
 import pytest
 from elastic_timer_conformance.allowance import Allowance
-from elastic_timer_conformance.matrix import ReportError, as_markdown, read_report
 from elastic_timer_conformance.report import as_document, as_table, write_json
 from elastic_timer_conformance.run import Run
 from elastic_timer_conformance.verdict import Measurement, Outcome, TestResult
 from elastic_timer_spec import Profile, load
-from tiny_backends import Deviating, TinyBackend
+from tiny_backends import TinyBackend
 
 SCHEMA = json.loads(
     resources.files("elastic_timer_conformance").joinpath("report.schema.json").read_text("utf-8")
@@ -82,30 +79,3 @@ def test_the_table_says_it_in_a_line_each() -> None:
 )
 def test_the_command_repeats_the_run(run: Run, command: str) -> None:
     assert run.command() == f"python -m elastic_timer_conformance {command}"
-
-
-def test_several_reports_make_one_table() -> None:
-    first, second = as_document(make_run()), as_document(make_run(Deviating()))
-    lines = list(as_markdown([first, second]))
-    assert "| QUEUE-SIZE | MUST | ✗ violates | ✗ |" in lines
-    assert "| QUEUE-ORDER | MUST | ✓ | ✓ |" in lines
-    assert "| **conforms** |  | 1 of 2 | 1 of 2 |" in lines
-    assert "- QUEUE-SIZE: it cannot count ([more](https://example.org/cannot-count))" in lines
-
-
-def test_matrix_command(tmp_path: Path) -> None:
-    path = tmp_path / "report.json"
-    write_json(make_run(), path)
-    command = [sys.executable, "-m", "elastic_timer_conformance", "matrix", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert "| QUEUE-ORDER | MUST | ✓ |" in done.stdout.splitlines()
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"format": 0}'])
-def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "report.json"
-    path.write_text(text)
-    with pytest.raises(ReportError, match=r"report\.json: "):
-        read_report(path)
-    with pytest.raises(ReportError, match="No such file"):
-        read_report(tmp_path / "missing.json")

@@ -135,7 +135,7 @@ class IdleFileServer:
         self._run_one = self._server._run_watchdog
         self._reap_one = self._server._reap_worker
         if reap is not None:
-            self._reap_worker = reap  # type: ignore[method-assign]
+            self._reap_worker = reap  # type: ignore[method-assign, assignment]
         self._server._run_watchdog = self._watchdog_in_loop
         self._server._reap_worker = self._reap_in_watchdog
         # A reader lets clients in. Opening it must not wait for one; reading has to, as the
