@@ -30,7 +30,8 @@ CELLS = {
 LEGEND = (
     "✓ conforms; ✗ deviates: does not conform, as is known and said below; "
     "✗ violates: does not conform, and nobody said so; - not claimed: belongs to something "
-    "optional that the backend does not offer; n/a: not applicable, it cannot be tested here; ? not run."
+    "optional that the backend does not offer; n/a: not applicable, it cannot be tested "
+    "here; ? not run."
 )
 
 
