@@ -50,7 +50,7 @@ def fail(agent: Agent, text: str) -> None:
 
 
 def ask_for_what_is_not_offered(agent: Agent) -> None:
-    agent.backend.send_raw(None, b"")
+    raise NotOffered(f"the backend {agent.backend.name!r} does not offer magic")
 
 
 def die(agent: Agent) -> None:
@@ -72,7 +72,7 @@ def test_an_error_in_the_host_comes_with_its_traceback(host: Host) -> None:
 
 
 def test_what_the_backend_does_not_offer_is_told_as_such(host: Host) -> None:
-    with pytest.raises(NotOffered, match="'local' does not offer a transport"):
+    with pytest.raises(NotOffered, match="'local' does not offer magic"):
         host.call(ask_for_what_is_not_offered)
 
 
