@@ -345,6 +345,7 @@ class Host:
         if reply is None:
             if ready:
                 status = self._process.wait(self.allowance.signal)
+                self.death.wait(self.allowance.signal)  # so that `is_alive` says the same
                 raise HostDiedError(
                     f"the host process, in which the server runs, has died: status {status}"
                 )
