@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Allowance"]
 
@@ -27,3 +27,12 @@ class Allowance:
     signal: float = 10.0
     silence: float = 0.5
     startup: float = 60.0
+
+    def of_known_deviation(self) -> Allowance:
+        """Return the allowance for what is known not to come.
+
+        A violation shows by being waited for in vain, so every known one would take `signal` in
+        full, in every run. Should the thing come after all and late, nothing worse happens than
+        that a stale deviation is noticed in the next run.
+        """
+        return replace(self, signal=min(self.signal, 2.0))

@@ -41,10 +41,13 @@ def api(backend: Backend) -> Any:
     return backend.api
 
 
-@pytest.fixture(scope="session")
-def allowance(pytestconfig: pytest.Config) -> Allowance:
+@pytest.fixture
+def allowance(request: pytest.FixtureRequest) -> Allowance:
     """How long to wait for what must come, and for what must not."""
-    return pytestconfig.stash[RUN].allowance
+    run = request.config.stash[RUN]
+    names = {name for mark in request.node.iter_markers("requirement") for name in mark.args}
+    known = names and names <= set(run.deviations)
+    return run.allowance.of_known_deviation() if known else run.allowance
 
 
 @pytest.fixture
@@ -69,12 +72,15 @@ def hosts(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def borrow_host(hosts: Hosts, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Host]]:
+def borrow_host(
+    hosts: Hosts, allowance: Allowance, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Host]]:
     """A function that lends a host for a start method, until the end of the test."""
     borrowed = request.node.stash.setdefault(BORROWED, [])
 
     def borrow(start_method: str) -> Host:
         host = hosts.borrow(start_method)
+        host.allowance = allowance
         borrowed.append(host)
         return host
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,22 +53,33 @@ class Journal:
         ]
 
     def wait_for(
-        self, event: str, timeout: float, *, pid: int | None = None, count: int = 1
+        self,
+        event: str,
+        timeout: float,
+        *,
+        pid: int | None = None,
+        count: int = 1,
+        is_alive: Callable[[], bool] = lambda: True,
     ) -> Entry:
         """Return the `count`-th entry of this event, once it is there.
 
-        Raises AssertionError, showing the journal, when it is not within `timeout` seconds.
+        Raises AssertionError, showing the journal, when it is not within `timeout` seconds, or as
+        soon as nobody is alive who could write it.
         """
         end = time.monotonic() + timeout
-        while len(found := self.entries(event, pid)) < count:
-            if time.monotonic() >= end:
+        while True:
+            # Asked first: what a process has written before its death is found.
+            alive = is_alive()
+            if len(found := self.entries(event, pid)) >= count:
+                return found[count - 1]
+            if not alive or time.monotonic() >= end:
                 who = "any worker" if pid is None else f"the worker {pid}"
+                limit = f"within {timeout} s" if alive else "before its death"
                 raise AssertionError(
-                    f"no {event!r} ({count}.) from {who} within {timeout} s; its journal has "
+                    f"no {event!r} ({count}.) from {who} {limit}; its journal has "
                     f"{[entry['event'] for entry in self.entries(pid=pid)]}"
                 )
             time.sleep(LOOK_AGAIN)
-        return found[count - 1]
 
     def open_gate(self, name: str) -> None:
         """Let everybody go on who waits, or will wait, at the gate of this name."""

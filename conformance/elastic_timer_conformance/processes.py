@@ -149,7 +149,9 @@ class Worker:
     def wait_for(self, event: str, timeout: float | None = None, count: int = 1) -> Any:
         """Wait for an entry of its own in the journal; by default as long as a start may take."""
         allowed = self.host.allowance.startup if timeout is None else timeout
-        return self.journal.wait_for(event, allowed, pid=self.pid, count=count)
+        return self.journal.wait_for(
+            event, allowed, pid=self.pid, count=count, is_alive=lambda: self.is_alive
+        )
 
     def wait_dead(self, timeout: float) -> float:
         """Return the monotonic time of its death.

@@ -214,3 +214,30 @@ def test_a_failing_subtest_counts_once(run_tests: RunTests) -> None:
     assert done.status == 1
     assert done.verdict("QUEUE-SIZE") == "violates"
     assert len(done.report["tests"]) == 1
+
+
+ALLOWANCE = """
+import pytest
+from elastic_timer_conformance.requirement import requirement
+
+@pytest.mark.parametrize("_", [0])
+@requirement("QUEUE-SIZE")
+def test_known(allowance, _):
+    assert False, f"known: {allowance.signal:g}"
+
+@requirement("QUEUE-ORDER")
+def test_other(allowance):
+    assert allowance.signal == 10
+
+@requirement("QUEUE-SIZE", "QUEUE-ORDER")
+def test_both(allowance):
+    assert allowance.signal == 10
+"""
+
+
+def test_what_is_known_not_to_come_is_not_waited_for_as_long(run_tests: RunTests) -> None:
+    done = run_tests(ALLOWANCE, "--backend=tiny_backends:Deviating")
+    assert done.status == 0, done.output
+    [known] = [test for test in done.report["tests"] if "test_known" in test["test"]]
+    assert known["message"].startswith("AssertionError: known: 2\n")
+    assert done.verdict("QUEUE-ORDER") == "conforms"
