@@ -6,9 +6,7 @@ such a queue cannot give is listed with the deviations of the backend ``local-mp
 
 from __future__ import annotations
 
-import os
 import time
-import weakref
 from queue import Empty
 from typing import Any, Protocol, cast
 
@@ -159,19 +157,5 @@ class LocalTimerServer(ProcessTimerServer):
     def start(self) -> None:
         """Start the watchdog's thread, and return; a server that runs already keeps running."""
         if isinstance(self._request_queue, RequestPipe):
-            _readers_to_close_in_children.add(self._request_queue)
+            self._request_queue.read_here_only()
         super().start()
-
-
-# A forked worker inherits the reading end of its server's pipe, and would keep the pipe alive
-# after the server: it closes its copy, since a server's thread does not survive a fork.
-_readers_to_close_in_children: weakref.WeakSet[RequestPipe] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for pipe in list(_readers_to_close_in_children):
-        pipe.close_reader()
-    _readers_to_close_in_children.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,4 +1,4 @@
-r"""A request as one line of bytes, and back, with whatever else may have got in between.
+r"""A request as one line of bytes, and back.
 
 A line is ``timer PID START EXPIRATION DEADLINE SCOPE``: the worker's pid and start time, when the
 timer expires on the wall clock and on the monotonic clock (``repr`` of the floats, so that no bit
@@ -14,23 +14,13 @@ import re
 
 from .api import TimerRequest
 from .clock import Instant
+from .line_reader import LineReader
 from .worker import UNKNOWN, WorkerId
 
-__all__ = ["MalformedRequestError", "RequestReader", "request_line"]
-
-_LONGEST_LINE = 1 << 16
-"""Bytes after which a line that has not ended is given up; sixteen times the longest request."""
+__all__ = ["RequestReader", "request_line"]
 
 _KNOWN_WORKERS = 4096
 """Worker ids to keep for reuse, so that a worker's next request need not make its id again."""
-
-
-class MalformedRequestError(ValueError):
-    """Bytes that are no request; they are reported and skipped (QUEUE-MALFORMED)."""
-
-    def __init__(self, data: bytes, cause: str) -> None:
-        super().__init__(f"skipped {len(data)} bytes that are no request ({cause}): {data[:80]!r}")
-        self.data = data
 
 
 def request_line(request: TimerRequest) -> bytes:
@@ -59,33 +49,17 @@ def request_line(request: TimerRequest) -> bytes:
     return b"\ntimer %d %d %a %a %b\n" % (worker_id, start, epoch, deadline, scope)
 
 
-class RequestReader:
+class RequestReader(LineReader):
     """Puts requests together from the pieces in which they arrive."""
 
-    __slots__ = ("_rest", "_workers")
+    __slots__ = ("_workers",)
 
     def __init__(self) -> None:
-        self._rest = b""
+        super().__init__()
         self._workers: dict[tuple[bytes, bytes], WorkerId] = {}
 
-    def feed(self, data: bytes) -> tuple[list[TimerRequest], list[MalformedRequestError]]:
-        """Take the next bytes; return the requests that they complete, and what was none."""
-        requests: list[TimerRequest] = []
-        malformed: list[MalformedRequestError] = []
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > _LONGEST_LINE:
-            malformed.append(MalformedRequestError(self._rest, "it does not end"))
-            self._rest = b""
-        for line in lines:
-            if line:
-                try:
-                    requests.append(self._request(line))
-                except ValueError as error:
-                    malformed.append(MalformedRequestError(line, str(error)))
-        return requests, malformed
-
-    def _request(self, line: bytes) -> TimerRequest:
+    def request(self, line: bytes) -> TimerRequest:
+        """Return the request that a line is, or raise ValueError and say why it is none."""
         kind, pid, start, epoch, deadline, scope = line.split(b" ", 5)
         if kind != b"timer":
             raise ValueError("it does not begin with 'timer'")

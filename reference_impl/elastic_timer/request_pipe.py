@@ -8,34 +8,18 @@ or suffers after that can hold it back (CLIENT-ARMED).
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
-import logging
 import os
-import select
-import threading
-import time
 import weakref
-from collections import deque
-from collections.abc import Callable
 from typing import Any
 
-from .api import RequestQueue, TimerRequest
-from .errors import RequestQueueFullError, RequestTooLargeError, ServerUnavailableError
-from .request_line import MalformedRequestError, RequestReader, request_line
+from .api import TimerRequest
+from .errors import ServerUnavailableError
+from .pipe_queue import PipeQueue, close_descriptors
+from .pipe_writing import PATIENCE, check_length, write_whole
+from .request_line import RequestReader, request_line
 
 __all__ = ["RequestPipe", "RequestPipeWriter"]
-
-logger = logging.getLogger(__name__)
-
-_CAPACITY = 1 << 20
-"""Bytes that the pipe is asked to hold: the kernel's limit for an unprivileged user, and enough
-for about ten thousand requests while the server cannot read."""
-
-_PUT_TIMEOUT = 5.0
-"""Seconds that a full pipe holds up a worker before it is told. A server reads the whole pipe
-within milliseconds, so one that has not done so for this long is stopped or dead."""
 
 
 class RequestPipeWriter:
@@ -46,7 +30,7 @@ class RequestPipeWriter:
         put_timeout: seconds to wait for room in a full pipe.
     """
 
-    def __init__(self, fd: int, put_timeout: float = _PUT_TIMEOUT) -> None:
+    def __init__(self, fd: int, put_timeout: float = PATIENCE) -> None:
         self._fd = fd
         self._put_timeout = put_timeout
 
@@ -59,37 +43,11 @@ class RequestPipeWriter:
             ServerUnavailableError: nobody reads the pipe any more.
         """
         line = request_line(request)
-        if len(line) > select.PIPE_BUF:
-            raise RequestTooLargeError(
-                f"the request takes {len(line)} bytes and a pipe carries at most {select.PIPE_BUF} "
-                f"whole: use a shorter scope than {request.scope_id[:40]!r}… "
-                f"({len(request.scope_id)} characters)"
-            )
+        check_length(line, request.scope_id)
         try:
-            os.write(self._fd, line)
-        except BlockingIOError:
-            self._write_when_there_is_room(line)
+            write_whole(self._fd, line, self._put_timeout)
         except BrokenPipeError:
             raise _unavailable() from None
-
-    def _write_when_there_is_room(self, line: bytes) -> None:
-        deadline = time.monotonic() + self._put_timeout
-        poll = select.poll()
-        poll.register(self._fd, select.POLLOUT)
-        while (remaining := deadline - time.monotonic()) > 0:
-            poll.poll(remaining * 1000)
-            try:
-                os.write(self._fd, line)
-            except BlockingIOError:
-                continue  # another writer was faster
-            except BrokenPipeError:
-                raise _unavailable() from None
-            return
-        raise RequestQueueFullError(
-            errno.ETIMEDOUT,
-            f"the timer server has not read its request pipe for {self._put_timeout} s; "
-            "is its process stopped, or starved of processor time?",
-        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_writer, (_duplicate(self._fd), self._put_timeout)
@@ -101,7 +59,7 @@ def _unavailable() -> ServerUnavailableError:
     )
 
 
-class RequestPipe(RequestQueue):
+class RequestPipe(PipeQueue):
     """A :class:`~elastic_timer.RequestQueue` that worker processes write to directly.
 
     Hand the pipe, or only its :meth:`writer`, to a worker as an argument of its
@@ -112,23 +70,14 @@ class RequestPipe(RequestQueue):
             (QUEUE-BACKPRESSURE).
     """
 
-    def __init__(self, put_timeout: float = _PUT_TIMEOUT) -> None:
+    def __init__(self, put_timeout: float = PATIENCE) -> None:
         self._open(*os.pipe(), put_timeout)
-        with contextlib.suppress(OSError):  # the user's share of pipe memory may be used up
-            fcntl.fcntl(self._write_fd, fcntl.F_SETPIPE_SZ, _CAPACITY)
 
     def _open(self, read_fd: int, write_fd: int, put_timeout: float) -> None:
-        self._read_fd = read_fd
-        self._write_fd = write_fd
+        super().__init__(RequestReader())
+        self._attach(read_fd, write_fd)
         self._writer = RequestPipeWriter(write_fd, put_timeout)
-        self.on_malformed: Callable[[MalformedRequestError], None] = _log_malformed
-        self._reader = RequestReader()
-        self._received: deque[TimerRequest] = deque()
-        self._reading = threading.Lock()
-        self._woken = False
-        os.set_blocking(read_fd, False)
-        os.set_blocking(write_fd, False)
-        self._finalizer = weakref.finalize(self, _close, read_fd, write_fd)
+        self._finalizer = weakref.finalize(self, close_descriptors, read_fd, write_fd)
 
     def put(self, request: TimerRequest) -> None:
         """Send a request; see :meth:`RequestPipeWriter.put`."""
@@ -142,64 +91,10 @@ class RequestPipe(RequestQueue):
         """
         return self._writer
 
-    def size(self) -> int:
-        """Return how many requests a ``get`` could return now."""
-        with self._reading:
-            self._receive()
-            return len(self._received)
-
-    def get(self, size: int, timeout: float) -> list[TimerRequest]:
-        """Return up to ``size`` requests: as soon as there are that many, or after ``timeout``."""
-        deadline = time.monotonic() + timeout
-        with self._reading:
-            if len(self._received) < size:
-                self._receive()
-            while len(self._received) < size and not self._woken:
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    break
-                self._wait(remaining)
-                self._receive()
-            self._woken = False
-            count = min(size, len(self._received))
-            return [self._received.popleft() for _ in range(count)]
-
-    def wake(self) -> None:
-        """Make a waiting ``get`` return with what it has."""
-        self._woken = True
-        with contextlib.suppress(OSError):  # a full pipe wakes its reader by itself
-            os.write(self._write_fd, b"\n")
-
-    def close_reader(self) -> None:
-        """Close the reading end in this process: a copy that a fork made, and nobody reads from.
-
-        As long as any process holds a reading end, writers cannot notice that the server is gone.
-        """
+    def close_copy(self) -> None:
+        """Close the reading end that a fork copied; the writing end stays the worker's."""
         self._finalizer.detach()
-        _close(self._read_fd)
-        self._read_fd = -1
-
-    def _wait(self, seconds: float) -> None:
-        poll = select.poll()
-        poll.register(self._read_fd, select.POLLIN)
-        poll.poll(seconds * 1000)
-
-    def _receive(self) -> None:
-        """Take in what the kernel holds: at least all that was there when this was called.
-
-        It stops after one pipeful, so that a flood cannot keep it here.
-        """
-        received = 0
-        while received < _CAPACITY:
-            try:
-                data = os.read(self._read_fd, _CAPACITY)
-            except BlockingIOError:
-                return
-            received += len(data)
-            requests, malformed = self._reader.feed(data)
-            self._received.extend(requests)
-            for error in malformed:
-                self.on_malformed(error)
+        super().close_copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_pipe, (
@@ -207,16 +102,6 @@ class RequestPipe(RequestQueue):
             _duplicate(self._write_fd),
             self._writer._put_timeout,
         )
-
-
-def _log_malformed(error: MalformedRequestError) -> None:
-    logger.warning("%s", error)
-
-
-def _close(*fds: int) -> None:
-    for fd in fds:
-        with contextlib.suppress(OSError):
-            os.close(fd)
 
 
 def _duplicate(fd: int) -> Any:
@@ -227,7 +112,7 @@ def _duplicate(fd: int) -> Any:
 
 def _open_writer(duplicate: Any, put_timeout: float) -> RequestPipeWriter:
     writer = RequestPipeWriter(duplicate.detach(), put_timeout)
-    weakref.finalize(writer, _close, writer._fd)
+    weakref.finalize(writer, close_descriptors, writer._fd)
     return writer
 
 

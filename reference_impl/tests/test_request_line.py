@@ -7,7 +7,8 @@ import math
 import pytest
 from elastic_timer.api import TimerRequest
 from elastic_timer.clock import Instant
-from elastic_timer.request_line import _LONGEST_LINE, RequestReader, request_line
+from elastic_timer.line_reader import _LONGEST_LINE
+from elastic_timer.request_line import RequestReader, request_line
 from elastic_timer.worker import WorkerId
 from hypothesis import given
 from hypothesis import strategies as st
