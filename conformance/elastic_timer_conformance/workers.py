@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from elastic_timer_conformance import wall_clock
 from elastic_timer_conformance.journal import Journal
 
 __all__ = ["Setup", "WorkerContext", "follow", "func", "func2", "main"]
@@ -82,6 +83,7 @@ def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
     `("acquire", scope, after)`: acquire the scope until `after` seconds from now.
     `("acquire at", scope, expiration_time)`: likewise, until this time.
     `("release", scope)`: release the scope.
+    `("step clock", seconds)`: let this process's wall clock jump.
     `("gate", name)`: wait until the test opens the gate of this name.
     `("hang",)`: do nothing any more.
     """
@@ -97,6 +99,9 @@ def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
             case ("release", str(scope)):
                 worker.client.release(scope)
                 worker.journal.write("release", scope=scope)
+            case ("step clock", seconds):
+                wall_clock.step(seconds)
+                worker.journal.write("step clock")
             case ("gate", str(name)):
                 worker.journal.write("at gate", name=name)
                 worker.journal.wait_at_gate(name)

@@ -319,12 +319,14 @@ def test_a_block_that_has_expired_at_once_is_found(
 ) -> None:
     server = host.start_server(MAX_INTERVAL)
     worker = host.start_worker(hang_from_long_ago, journal=journal, server=server)
-    worker.wait_dead(allowance.startup + MAX_INTERVAL + allowance.signal)
+    worker.wait_for("entering")
+    worker.wait_dead(MAX_INTERVAL + allowance.signal)
     assert worker.exit_status() == -backend.reap_signal
 
 
 def hang_from_long_ago(worker: WorkerContext) -> None:
     """In a worker: hang in a block whose timer expired before there were clocks."""
     worker.api.configure(worker.client)
+    worker.journal.write("entering")
     with worker.api.expires(after=LONG_AGO):
         hang()

@@ -1,0 +1,233 @@
+"""WATCHDOG, robust profile: never late by the interval, never wrong, whatever holds it up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from elastic_timer_conformance.allowance import Allowance
+from elastic_timer_conformance.backend import Backend
+from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.process_state import ASLEEP, wait_for_state
+from elastic_timer_conformance.processes import Host, Server, Worker
+from elastic_timer_conformance.requirement import requirement
+from elastic_timer_conformance.workers import follow, func
+from elastic_timer_conformance.workers_flood import Ledger, hammer
+
+Measure = Callable[[str, float], None]
+
+# Seconds. The interval that is PyTorch's default, and longer than any allowance; one that an
+# idle server spends waiting while it is suspended; and an ordinary one.
+A_MINUTE = 60.0
+A_SECOND = 1.0
+MAX_INTERVAL = 0.1
+
+# Seconds: a timer that expires while the test looks on, and one that does not.
+SOON = 0.3
+NEVER = 3600.0
+
+
+# In time ----------------------------------------------------------------------------------------
+
+
+@requirement("WATCHDOG-PROMPT")
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([("acquire", "scope", SOON)], id="only timer"),
+        pytest.param([("acquire", "far", NEVER), ("acquire", "scope", SOON)], id="acquired last"),
+        pytest.param([("acquire", "scope", SOON), ("acquire", "far", NEVER)], id="acquired first"),
+        pytest.param([("acquire", "scope", NEVER), ("acquire", "scope", SOON)], id="put forward"),
+        pytest.param(
+            [("acquire", "scope", SOON / 2), ("acquire", "scope", SOON)], id="put off a little"
+        ),
+        pytest.param(
+            [("acquire", "other", SOON / 2), ("acquire", "scope", SOON), ("release", "other")],
+            id="after a release",
+        ),
+    ],
+)
+def test_detection_does_not_wait_for_the_interval(
+    host: Host,
+    journal: Journal,
+    backend: Backend,
+    allowance: Allowance,
+    measured: Measure,
+    steps: list[tuple[Any, ...]],
+) -> None:
+    server = host.start_server(A_MINUTE)
+    worker = host.start_worker(follow, *steps, ("hang",), journal=journal, server=server)
+    worker.wait_for("acquire")
+    # A machine so slow that the first timer has expired before the last step is no matter: the
+    # worker is late for that one then.
+    worker.wait_dead(SOON + allowance.signal)
+    assert worker.exit_status() == -backend.reap_signal
+    assert worker.death.at is not None
+    deadlines = [
+        entry["deadline"]
+        for entry in journal.entries("acquire", worker.pid)
+        if entry["deadline"] <= worker.death.at
+    ]
+    assert deadlines, "reaped before any of its timers had expired"
+    measured("detection latency at max_interval=60", worker.death.at - max(deadlines))
+
+
+@requirement("WATCHDOG-PROMPT")
+def test_each_of_several_deadlines_is_met(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
+) -> None:
+    server = host.start_server(A_MINUTE)
+    # The later ones are acquired first.
+    hung = [
+        host.start_worker(func, SOON + 0.05 * number, journal=journal, server=server)
+        for number in (3, 1, 2, 0)
+    ]
+    for worker in hung:
+        deadline = worker.wait_for("entered")["deadline"]
+        died = worker.wait_dead(max(deadline - time.monotonic(), 0) + allowance.signal)
+        assert worker.exit_status() == -backend.reap_signal
+        measured("detection latency at max_interval=60", died - deadline)
+
+
+# Never wrong ------------------------------------------------------------------------------------
+
+
+def check_lives(worker: Worker, allowance: Allowance) -> None:
+    """Assert that a worker which has passed its last gate ends by itself."""
+    worker.wait_dead(allowance.signal)
+    assert worker.exit_status() == 0, (
+        f"the worker {worker.pid}, which released in time, ended with {worker.exit_status()}"
+    )
+
+
+@requirement("WATCHDOG-NO-FALSE-REAP")
+def test_a_suspended_server_reaps_nobody_who_released_in_time(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance
+) -> None:
+    server = host.start_server(A_SECOND)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        gate = f"suspended {after}"
+        start: list[tuple[Any, ...]] = [("gate", gate), ("acquire", "scope", after)]
+        released, put_off = ("release", "scope"), ("acquire", "scope", NEVER)
+        healthy = [
+            host.start_worker(follow, *start, end, ("gate", "go"), journal=journal, server=server)
+            for end in (released, put_off, released)
+        ]
+        # The server has just read a request and waits for another one when it is suspended.
+        latest = host.start_worker(
+            follow, ("acquire", "latest", NEVER), ("gate", "go"), journal=journal, server=server
+        )
+        for worker in healthy:
+            worker.wait_for("at gate")
+        latest_id = backend.worker_id(latest.pid)
+        server.wait_for_timers(lambda timers: latest_id in [timer[0] for timer in timers])
+        wait_for_state(host.pid, ASLEEP, allowance.signal)
+        host.suspend()
+        journal.open_gate(gate)
+        left = [worker.wait_for("at gate", count=2)["at"] for worker in healthy]
+        deadlines = [worker.wait_for("acquire")["deadline"] for worker in healthy]
+        time.sleep(max(max(deadlines) - time.monotonic(), 0))
+        host.resume()
+        if any(at >= deadline for at, deadline in zip(left, deadlines, strict=True)):
+            raise TooSlowError
+        server.pass_by(max(deadlines), journal)
+        reaped = [worker.pid for worker in healthy if not worker.is_alive]
+        assert not reaped, (
+            f"{len(reaped)} of {len(healthy)} workers, which released in time while the server "
+            "was suspended, were reaped when it went on"
+        )
+        journal.open_gate("go")
+        for worker in healthy:
+            check_lives(worker, allowance)
+
+
+# Blocks that each of the flooding workers holds while the server is suspended. What they send has
+# to find room in a pipe of the kernel's usual 64 KiB: 3 workers, 2 requests of up to 150 bytes.
+BURST = 60
+FLOODING = 3
+
+
+@requirement("WATCHDOG-NO-FALSE-REAP")
+def test_a_flooded_server_reaps_the_hung_and_nobody_else(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
+) -> None:
+    server = host.start_server(A_SECOND)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        name = str(after)
+        flooding = [
+            host.start_worker(hammer, after, BURST, name, journal=journal, server=server)
+            for _ in range(FLOODING)
+        ]
+        steps = (("gate", f"hang {name}"), ("acquire", "scope", after), ("hang",))
+        hung = host.start_worker(follow, *steps, journal=journal, server=server)
+        for worker in flooding:
+            worker.wait_for("ready")
+        hung.wait_for("at gate")
+        # First the server is behind by more than the timers' duration at one stroke ...
+        host.suspend()
+        journal.open_gate(f"burst {name}")
+        last = max(worker.wait_for("burst")["deadline"] for worker in flooding)
+        time.sleep(max(last - time.monotonic(), 0))
+        host.resume()
+        # ... and then it is flooded, at least until it has found the one that hangs.
+        journal.open_gate(f"hang {name}")
+        deadline = hung.wait_for("acquire")["deadline"]
+        died = hung.wait_dead(deadline - time.monotonic() + A_SECOND + allowance.signal)
+        assert hung.exit_status() == -backend.reap_signal
+        assert died >= deadline, f"the hung worker was reaped {deadline - died:.3f} s too early"
+        measured("detection latency in a flood", died - deadline)
+        journal.open_gate(f"enough {name}")
+        check_nobody_was_wronged(flooding, server, journal)
+        journal.open_gate("go")
+        for worker in flooding:
+            check_lives(worker, allowance)
+
+
+def check_nobody_was_wronged(flooding: list[Worker], server: Server, journal: Journal) -> None:
+    """Assert that workers which flood, and have enough, live.
+
+    Raises TooSlowError if one of them was late and may have been reaped for that.
+    """
+    end = time.monotonic() + server.host.allowance.signal
+    for worker in flooding:
+        # It may be reaped instead of having enough.
+        while worker.is_alive and not journal.entries("enough", worker.pid):
+            assert time.monotonic() < end, f"the worker {worker.pid} does not come to an end"
+            worker.death.wait(0.005)
+    entries = [entry for w in flooding for entry in journal.entries("enough", w.pid)]
+    server.pass_by(max((entry["deadline"] for entry in entries), default=0), journal)
+    dead = [worker for worker in flooding if worker.death.at is not None]
+    for worker in dead:
+        assert worker.death.at is not None
+        if Ledger(journal, worker.pid).excuses(worker.death.at):
+            raise TooSlowError
+    assert not dead, (
+        f"{len(dead)} of {len(flooding)} workers, which released every timer in time, were reaped"
+    )
+
+
+@requirement("WATCHDOG-FAIR")
+def test_a_flood_does_not_hide_a_worker_that_hangs(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+    flooding = [
+        host.start_worker(hammer, NEVER, 0, "flood", journal=journal, server=server)
+        for _ in range(2)
+    ]
+    journal.open_gate("burst flood")
+    for worker in flooding:
+        worker.wait_for("burst")
+    hung = host.start_worker(func, SOON, journal=journal, server=server)
+    deadline = hung.wait_for("entered")["deadline"]
+    died = hung.wait_dead(deadline - time.monotonic() + MAX_INTERVAL + allowance.signal)
+    assert hung.exit_status() == -backend.reap_signal
+    measured("detection latency beside a flood", died - deadline)
