@@ -25,6 +25,7 @@ __all__ = [
     "IdleServer",
     "NotOffered",
     "OpenQueue",
+    "Refusal",
 ]
 
 # Cheapest clean start first: forkserver starts a worker in milliseconds and inherits nothing.
@@ -38,7 +39,7 @@ class Capability(StrEnum):
     """
 
     EVENTS = "events"
-    """Reports what it does, event by event (`Backend.events`)."""
+    """Reports what it does, event by event (`Backend.observed_server`)."""
 
     HEALTH = "health"
     """Tells when it last made progress (`Backend.last_progress_time`)."""
@@ -66,6 +67,17 @@ class Deviation:
     reason: str
     link: str = ""
     sometimes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a backend documents about calls that it cannot serve.
+
+    They raise `error`, after `within` seconds at most.
+    """
+
+    error: type[Exception]
+    within: float
 
 
 class NotOffered(Exception):
@@ -121,6 +133,15 @@ class Backend(ABC):
 
     reap_signal: ClassVar[int] = signal.SIGKILL
     """The signal that ends a reaped worker."""
+
+    when_full: ClassVar[Refusal | None] = None
+    """What becomes of `acquire` and `release` when unread requests have filled the transport.
+
+    None if that cannot happen, or if nothing is documented.
+    """
+
+    when_unavailable: ClassVar[Refusal | None] = None
+    """What becomes of `acquire` when the server's process is dead; None if not documented."""
 
     @property
     @abstractmethod
@@ -189,14 +210,31 @@ class Backend(ABC):
         """Write bytes into the server's transport, as a broken or hostile client would."""
         _not_offered(self, "a transport that takes raw bytes")
 
-    def start_observed_server(self, max_interval: float) -> Any:
-        """Start a server of which `events` can tell what happened (capability `events`)."""
-        return self.start_server(max_interval)
+    def send_part(self, server: Any, request: Any) -> None:
+        """Send the first half of a request, and stay connected like a client that stops there."""
+        _not_offered(self, "a transport that takes half a request")
 
-    def events(self, server: Any) -> Sequence[Any]:
-        """Return the events so far, oldest first (capability `events`).
+    def raw_request(self, request: Any) -> bytes:
+        """Return a request as the bytes that `send_raw` takes."""
+        _not_offered(self, "requests as bytes")
 
-        Each has `name`, `worker_id`, `scope_id` and `lateness` (seconds).
+    def transport_paths(self, server: Any) -> Sequence[str]:
+        """Return the paths under which the transport is in the file system.
+
+        What the server's process holds open is found without being named here.
+        """
+        return ()
+
+    def observed_server(
+        self,
+        max_interval: float,
+        on_event: Callable[[Any], None],
+        reap: Callable[[Any], bool] | None = None,
+    ) -> IdleServer:
+        """Return a server that is not started and reports to `on_event` (capability `events`).
+
+        Each event has `name`, `worker_id`, `scope_id` and `lateness` (seconds). If `reap` is
+        given, it takes the place of the server's `_reap_worker`.
         """
         _not_offered(self, "events")
 

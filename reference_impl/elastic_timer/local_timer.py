@@ -6,7 +6,9 @@ such a queue cannot give is listed with the deviations of the backend ``local-mp
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from queue import Empty
 from typing import Any, Protocol, cast
 
@@ -25,8 +27,13 @@ __all__ = [
     "RequestPipeWriter",
 ]
 
+logger = logging.getLogger(__name__)
+
 _WAKE_INTERVAL = 0.25
 """Seconds for which a ``multiprocessing.Queue``, which cannot be woken, is waited for at a time."""
+
+_PAUSE_AFTER_ERROR = 0.1
+"""Seconds before a queue that gave nothing but errors is read again."""
 
 
 class _Sink(Protocol):
@@ -90,6 +97,7 @@ class MultiprocessingRequestQueue(RequestQueue):
         super().__init__()
         self._mp_queue = mp_queue
         self._woken = False
+        self.on_malformed: Callable[[object], None] = _log_malformed
 
     def size(self) -> int:
         """Return how many requests have been put and not yet been got."""
@@ -99,19 +107,32 @@ class MultiprocessingRequestQueue(RequestQueue):
         """Return up to ``size`` requests: as soon as there are that many, or after ``timeout``."""
         deadline = time.monotonic() + timeout
         requests: list[TimerRequest] = []
-        while len(requests) < size:
+        malformed = 0
+        while len(requests) + malformed < size:
             remaining = max(0.0, deadline - time.monotonic())
             try:
                 requests.append(self._mp_queue.get(timeout=min(remaining, _WAKE_INTERVAL)))
             except Empty:
                 if remaining <= _WAKE_INTERVAL or self._woken:
                     break
+            except Exception as error:
+                # Unpickling what somebody has put may raise anything (QUEUE-MALFORMED). It takes
+                # the place of a request, so that a queue that always raises ends this loop.
+                malformed += 1
+                self.on_malformed(f"skipped what cannot be unpickled: {error!r:.200}")
+        if malformed and not requests:
+            # Nor may such a queue, a closed one for instance, keep the processor busy.
+            time.sleep(max(0.0, min(_PAUSE_AFTER_ERROR, deadline - time.monotonic())))
         self._woken = False
         return requests
 
     def wake(self) -> None:
         """Make a waiting ``get`` return within a quarter of a second."""
         self._woken = True
+
+
+def _log_malformed(problem: object) -> None:
+    logger.warning("%s", problem)
 
 
 class LocalTimerServer(ProcessTimerServer):
@@ -145,7 +166,7 @@ class LocalTimerServer(ProcessTimerServer):
         )
         super().__init__(queue, max_interval, daemon, clock=clock, on_event=on_event)
         self._mp_queue = mp_queue
-        if isinstance(queue, RequestPipe):
+        if isinstance(queue, RequestPipe | MultiprocessingRequestQueue):
             queue.on_malformed = self._report_malformed
 
     def client(self) -> LocalTimerClient:

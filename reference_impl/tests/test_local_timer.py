@@ -246,3 +246,31 @@ def test_a_client_may_be_made_from_the_queue_as_in_pytorch():
     LocalTimerClient(server._mp_queue).acquire("s", time.time() + 60)
     server._run_watchdog()
     assert (os.getpid(), "s") in server._timers
+
+
+def test_what_cannot_be_unpickled_is_reported_and_loses_no_request():
+    mp_queue = multiprocessing.Queue()
+    queue = MultiprocessingRequestQueue(mp_queue)
+    problems = []
+    queue.on_malformed = problems.append
+    mp_queue.put(TimerRequest(1, "before", 2.0))
+    mp_queue.put(_Unloadable())
+    mp_queue.put(TimerRequest(1, "after", 2.0))
+    assert [request.scope_id for request in queue.get(3, timeout=60)] == ["before", "after"]
+    assert len(problems) == 1
+    assert "unpickled" in problems[0]
+
+
+def test_a_queue_that_gives_nothing_but_errors_gives_an_empty_list():
+    mp_queue = multiprocessing.Queue()
+    queue = MultiprocessingRequestQueue(mp_queue)
+    problems = []
+    queue.on_malformed = problems.append
+    mp_queue.close()
+    assert queue.get(2, timeout=60) == []
+    assert len(problems) == 2
+
+
+class _Unloadable:
+    def __reduce__(self):
+        return int, ("not a number",)

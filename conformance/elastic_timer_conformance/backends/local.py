@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import elastic_timer
-from elastic_timer import LocalTimerServer, RequestPipe, TimerEvent
+from elastic_timer import LocalTimerServer, RequestPipe
+from elastic_timer.errors import RequestQueueFullError, ServerUnavailableError
+from elastic_timer.request_line import request_line
 
-from elastic_timer_conformance.backend import Backend, Capability, IdleServer, OpenQueue
+from elastic_timer_conformance.backend import Backend, Capability, IdleServer, OpenQueue, Refusal
 from elastic_timer_conformance.clock import ControlledClock
 
 
@@ -18,6 +21,9 @@ class LocalBackend(Backend):
 
     name = "local"
     capabilities = frozenset({Capability.EVENTS, Capability.HEALTH})
+    # Seconds: what the documentation of RequestPipe says is its default.
+    when_full: ClassVar[Refusal | None] = Refusal(RequestQueueFullError, within=5.0)
+    when_unavailable: ClassVar[Refusal | None] = Refusal(ServerUnavailableError, within=0.0)
 
     @property
     def api(self) -> Any:
@@ -54,15 +60,27 @@ class LocalBackend(Backend):
             server._reap_worker = reap  # type: ignore[method-assign, assignment]
         return IdleServer(server, queue.put)
 
-    def start_observed_server(self, max_interval: float) -> Any:
-        events: list[TimerEvent] = []
-        server = LocalTimerServer(self.make_queue(), max_interval, on_event=events.append)
-        server.events = events  # type: ignore[attr-defined]
-        server.start()
-        return server
+    def send_raw(self, server: Any, data: bytes) -> None:
+        os.write(server._mp_queue._write_fd, data)
 
-    def events(self, server: Any) -> Sequence[Any]:
-        return list(server.events)
+    def send_part(self, server: Any, request: Any) -> None:
+        line = self.raw_request(request)
+        self.send_raw(server, line[: len(line) // 2])
+
+    def raw_request(self, request: Any) -> bytes:
+        return request_line(request)
+
+    def observed_server(
+        self,
+        max_interval: float,
+        on_event: Callable[[Any], None],
+        reap: Callable[[Any], bool] | None = None,
+    ) -> IdleServer:
+        queue = self.make_queue()
+        server = LocalTimerServer(queue, max_interval, on_event=on_event)
+        if reap is not None:
+            server._reap_worker = reap  # type: ignore[method-assign, assignment]
+        return IdleServer(server, queue.put)
 
     def last_progress_time(self, server: Any) -> float:
         progress: float = server.get_last_progress_time()

@@ -1,0 +1,267 @@
+"""CLIENT: workers that hang at once, that fork, that have threads, and whose server is gone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from elastic_timer_conformance.allowance import Allowance
+from elastic_timer_conformance.backend import Backend
+from elastic_timer_conformance.death import Death
+from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.recording import RecordingClient
+from elastic_timer_conformance.requirement import requirement
+from elastic_timer_conformance.workers import WorkerContext, hang
+from elastic_timer_conformance.workers_hang import WAYS_TO_HANG, hang_at_once
+
+Measure = Callable[[str, float], None]
+
+# Seconds: a timer that does not expire while a test lasts.
+NEVER = 3600.0
+
+# Seconds since the epoch: likewise.
+LATER = 4102444800.0
+
+
+@requirement("CLIENT-ARMED")
+@pytest.mark.parametrize("way", WAYS_TO_HANG)
+def test_worker_that_hangs_at_once_is_reaped(
+    host: Host, journal: Journal, backend: Backend, measured: Measure, way: str
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+    worker = host.start_worker(hang_at_once, way, SOON, journal=journal, server=server)
+    measured(f"detection latency, {way}", wait_reaped(worker, "acquiring", backend))
+
+
+FORKS = ("os.fork", "multiprocessing")
+
+
+@requirement("CLIENT-FORK")
+@pytest.mark.parametrize("fork", FORKS)
+def test_forked_child_and_parent_have_timers_of_their_own(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance, fork: str
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+    parent = host.start_worker(
+        fork_and_hang, fork, True, 3 * SOON, SOON, journal=journal, server=server
+    )
+    child = Death(parent.wait_for("forked")["child"])
+    journal.open_gate("fork")
+    deadline = journal.wait_for("acquire", allowance.startup, pid=child.pid)["deadline"]
+    assert child.wait(max(deadline - time.monotonic(), 0) + MAX_INTERVAL + allowance.signal), (
+        f"a child made by {fork} hangs under a timer of its own, and is alive "
+        f"{time.monotonic() - deadline:.1f} s after its deadline"
+    )
+    assert child.at is not None
+    assert child.at >= deadline, "the child was reaped before its own deadline"
+    # The parent's timer has the scope that the child has released.
+    wait_reaped(parent, "armed", backend)
+
+
+@requirement("CLIENT-FORK")
+@pytest.mark.parametrize("fork", FORKS)
+def test_parent_s_timers_do_not_apply_to_its_child(
+    host: Host, journal: Journal, backend: Backend, fork: str
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+    parent = host.start_worker(
+        fork_and_hang, fork, False, SOON, NEVER, journal=journal, server=server
+    )
+    child = Death(parent.wait_for("forked")["child"])
+    journal.open_gate("fork")
+    wait_reaped(parent, "armed", backend)
+    server.pass_by(time.monotonic(), journal)
+    assert child.at is None, "the child was reaped for the timer of its parent"
+
+
+THREADS = 8
+ROUNDS = 100
+
+
+@requirement("CLIENT-THREADS")
+def test_many_threads_use_one_client(host: Host, journal: Journal) -> None:
+    server = host.open_server()
+    worker = host.start_worker(acquire_in_threads, journal=journal, server=server)
+    timers = server.watch_until(lambda timers: (worker.pid, "last", LATER) in timers)
+    found = {scope: at for _, scope, at in timers if scope != "last"}
+    # What each thread did last to its scopes.
+    wanted = {f"{thread} kept": LATER + ROUNDS - 1 for thread in range(THREADS)}
+    assert found == wanted
+
+
+@requirement("CLIENT-UNAVAILABLE")
+@pytest.mark.parametrize("start_method", ["forkserver", "fork"])
+def test_a_dead_server_is_told_of(
+    borrow_host: Callable[[str], Host],
+    journal: Journal,
+    backend: Backend,
+    allowance: Allowance,
+    measured: Measure,
+    start_method: str,
+) -> None:
+    host = borrow_host(start_method)
+    server = host.start_server(MAX_INTERVAL)
+    workers = [
+        host.start_worker(acquire_after_the_end, journal=journal, server=server) for _ in range(2)
+    ]
+    for worker in workers:
+        worker.wait_for("acquired")
+    host.signal(signal.SIGKILL)
+    assert host.death.wait(allowance.signal)
+    journal.open_gate("dead")
+    documented = backend.when_unavailable
+    # What is not documented may take any time; this only bounds the test.
+    patience = allowance.signal + (documented.within if documented else 0)
+    for worker in workers:
+        seen = worker.wait_for("came back", patience)
+        assert seen["kinds"], "acquire returned as if the timer were armed; the server is dead"
+        assert documented is not None, (
+            f"acquire raised {seen['kinds'][0]} ({seen['text']}); the backend documents nothing"
+        )
+        kind = f"{documented.error.__module__}.{documented.error.__qualname__}"
+        assert kind in seen["kinds"], f"acquire raised {seen['kinds'][0]} ({seen['text']})"
+        measured("no server, told after", seen["took"])
+        assert worker.is_alive
+
+
+class BlockError(Exception):
+    """Raised by the user's block."""
+
+
+@requirement("CLIENT-RELEASE-QUIET")
+@pytest.mark.parametrize("raised", [BlockError("in the block"), KeyboardInterrupt()])
+def test_failing_release_does_not_hide_the_block_s_exception(
+    expires: Any, client: RecordingClient, raised: BaseException
+) -> None:
+    client.fail = {"release"}
+
+    def guarded() -> None:
+        with expires(after=60, scope="scope", client=client):
+            raise raised
+
+    caught = raised_by(guarded)
+    assert ("release", "scope") in client.calls
+    assert caught is raised, f"{caught!r} took the place of {raised!r}"
+
+
+@requirement("CLIENT-RELEASE-QUIET")
+def test_failing_release_of_an_inner_block_does_not_hide_its_exception(
+    expires: Any, client: RecordingClient
+) -> None:
+    raised = BlockError("in the inner block")
+
+    def guarded() -> None:
+        with (
+            expires(after=60, scope="scope", client=client),
+            expires(after=60, scope="scope", client=client),
+        ):
+            # From here on, whatever is sent at the end of a block fails.
+            client.fail = {"acquire", "release"}
+            raise raised
+
+    caught = raised_by(guarded)
+    assert caught is raised, f"{caught!r} took the place of {raised!r}"
+
+
+def raised_by(function: Callable[[], None]) -> BaseException | None:
+    try:
+        function()
+    except BaseException as error:
+        return error
+    return None
+
+
+# In workers --------------------------------------------------------------------------------------
+
+
+def fork_and_hang(
+    worker: WorkerContext, fork: str, acquires: bool, after: float, child_after: float
+) -> None:
+    """Hold a timer, fork, and hang. The child waits for the gate `fork`, and hangs too.
+
+    If it `acquires`, it has released its parent's scope before and acquired one of its own.
+    Writes `armed`, with the parent's deadline, and `forked`, with the child's number; and in the
+    child `acquire`, with its deadline.
+    """
+
+    def be_the_child() -> None:
+        worker.journal.wait_at_gate("fork")
+        if acquires:
+            worker.client.release("scope")
+            deadline = time.monotonic() + child_after
+            worker.client.acquire("scope of the child", time.time() + child_after)
+            worker.journal.write("acquire", deadline=deadline)
+        hang()
+
+    # The client has been used before there was a child.
+    worker.client.acquire("before", LATER)
+    worker.client.release("before")
+    if fork == "multiprocessing":
+        process = multiprocessing.get_context("fork").Process(target=be_the_child)
+        process.start()
+        child = process.pid
+    else:
+        child = os.fork()
+        if child == 0:
+            be_the_child()
+    deadline = time.monotonic() + after
+    worker.client.acquire("scope", time.time() + after)
+    worker.journal.write("armed", deadline=deadline)
+    worker.journal.write("forked", child=child)
+    hang()
+
+
+def acquire_in_threads(worker: WorkerContext) -> None:
+    """Acquire and release in many threads; then, in the main thread, acquire `last`."""
+    # Switch as often as the interpreter can.
+    sys.setswitchinterval(1e-6)
+    start = threading.Barrier(THREADS)
+
+    def use(thread: int) -> None:
+        start.wait()
+        for number in range(ROUNDS):
+            worker.client.acquire(f"{thread} {number}", LATER)
+            worker.client.acquire(f"{thread} kept", LATER + number)
+            worker.client.acquire("of all", LATER + number)
+            worker.client.release(f"{thread} {number}")
+        worker.client.release("of all")
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    worker.client.release("of all")
+    worker.client.acquire("last", LATER)
+    hang()
+
+
+def acquire_after_the_end(worker: WorkerContext) -> None:
+    """Acquire; after the gate `dead`, when the server is, acquire again.
+
+    Writes `acquired`, and `came back`: the kinds of the error, or none, its text, and the seconds
+    that it took.
+    """
+    worker.client.acquire("scope", LATER)
+    worker.journal.write("acquired")
+    worker.journal.wait_at_gate("dead")
+    error: Exception | None = None
+    before = time.monotonic()
+    try:
+        worker.client.acquire("scope", LATER)
+    except Exception as caught:
+        error = caught
+    took = time.monotonic() - before
+    kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
+    worker.journal.write("came back", kinds=kinds if error else [], text=str(error), took=took)
+    hang()

@@ -1,0 +1,239 @@
+"""OBSERVE: what a server tells of itself, and whether it is still at work."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from elastic_timer_conformance.allowance import Allowance
+from elastic_timer_conformance.backend import Backend, IdleServer
+from elastic_timer_conformance.host import Agent
+from elastic_timer_conformance.journal import LOOK_AGAIN, Journal
+from elastic_timer_conformance.processes import Host, Server
+from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.requirement import requirement
+from elastic_timer_conformance.workers import follow
+
+# Seconds: how long ago timers had expired when they are sent, and between two looks of servers
+# that this test runs itself; a failed reap is tried again at the next one.
+LATE = 5.0
+INTERVAL = 0.05
+
+# Seconds. Clocks of two kinds are read one after the other, and in another thread.
+ROUNDING = 0.01
+
+# What a server may report more than once, and when nothing has happened that this area is about.
+OTHER = "malformed request"
+
+Event = tuple[str, Any, str | None]
+Observe = Callable[..., IdleServer]
+
+
+@pytest.fixture
+def observe(backend: Backend) -> Iterator[Observe]:
+    """A function that makes a server with a listener, `observe(on_event, reap, interval)`."""
+    made: list[IdleServer] = []
+
+    def make(
+        on_event: Callable[[Any], None],
+        reap: Callable[[Any], bool] | None = None,
+        interval: float = INTERVAL,
+    ) -> IdleServer:
+        made.append(backend.observed_server(interval, on_event, reap))
+        return made[-1]
+
+    yield make
+    for idle in made:
+        backend.stop_server(idle.server)
+        idle.close()
+
+
+def wait_until(condition: Callable[[], bool], what: str, allowance: Allowance) -> None:
+    end = time.monotonic() + allowance.signal
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {allowance.signal} s"
+        time.sleep(LOOK_AGAIN)
+
+
+@requirement("OBSERVE-EVENTS")
+@pytest.mark.parametrize("raises", [False, True], ids=["", "listener raises"])
+def test_every_event_is_reported_once(
+    backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance, raises: bool
+) -> None:
+    good, stubborn, _ = worker_ids
+    events: list[Any] = []
+    attempts: list[Any] = []
+
+    def listen(event: Any) -> None:
+        events.append(event)
+        if raises:
+            raise RuntimeError("from the user's function")
+
+    def reap(worker_id: Any) -> bool:
+        attempts.append(worker_id)
+        return worker_id == good or attempts.count(stubborn) > 1
+
+    idle = observe(listen, reap)
+    idle.server.start()
+    began = time.time()
+    idle.put(backend.request(good, "good", began - LATE))
+    wait_until(lambda: good in attempts, "reaping the first worker", allowance)
+    idle.put(backend.request(stubborn, "stubborn", began - LATE))
+    wait_until(lambda: attempts.count(stubborn) >= 2, "trying again to reap", allowance)
+    backend.stop_server(idle.server)
+    took = time.time() - began
+
+    seen = [(event.name, event.worker_id, event.scope_id) for event in events]
+    assert seen == [
+        ("started", None, None),
+        ("expired", good, "good"),
+        ("reaped", good, "good"),
+        ("expired", stubborn, "stubborn"),
+        ("reap failed", stubborn, "stubborn"),
+        ("reaped", stubborn, "stubborn"),
+        ("stopped", None, None),
+    ]
+    for event in events[1:-1]:
+        assert LATE - ROUNDING <= event.lateness <= LATE + took + ROUNDING, (
+            f"{event.name!r} says that the server was {event.lateness} s late; "
+            f"it was so by {LATE} to {LATE + took:.3f} s"
+        )
+
+
+@requirement("OBSERVE-EVENTS")
+def test_every_scope_that_expired_is_named(
+    backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance
+) -> None:
+    events: list[Any] = []
+    reaped: list[Any] = []
+
+    def reap(worker_id: Any) -> bool:
+        reaped.append(worker_id)
+        return True
+
+    idle = observe(events.append, reap)
+    worker_id = worker_ids[0]
+    now = time.time()
+    for scope, at in (("step", now - 1), ("epoch", now - 2), ("later", now + 3600)):
+        idle.put(backend.request(worker_id, scope, at))
+    end = time.monotonic() + allowance.signal
+    while not reaped and time.monotonic() < end:
+        idle.server._run_watchdog()
+    idle.server._run_watchdog()
+    seen = [(event.name, event.worker_id, event.scope_id) for event in events]
+    expired = [scope for name, who, scope in seen if (name, who) == ("expired", worker_id)]
+    assert sorted(expired) == ["epoch", "step"]
+    assert [name for name, _, _ in seen].count("reaped") == 1
+    assert len(seen) == 3
+
+
+@requirement("OBSERVE-EVENTS")
+def test_events_of_a_real_worker(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance
+) -> None:
+    server = Server(host, host.call(start_observed))
+    steps = (("acquire", "scope", SOON), ("hang",))
+    worker = host.start_worker(follow, *steps, journal=journal, server=server)
+    late = wait_reaped(worker, "acquire", backend)
+    host.call(Agent.stop_server, server.number)
+    events = host.call(observed)
+    assert [(name, who, scope) for name, who, scope, _ in events] == [
+        ("started", None, None),
+        ("expired", worker.pid, "scope"),
+        ("reaped", worker.pid, "scope"),
+        ("stopped", None, None),
+    ]
+    for name, _, _, lateness in events[1:-1]:
+        # The deadline in the worker's entry is the earliest that its timer can have had.
+        assert -ROUNDING <= lateness <= late + ROUNDING, (
+            f"{name!r} says {lateness} s late; the worker died {late:.3f} s late"
+        )
+
+
+@requirement("OBSERVE-HEALTH")
+def test_progress_does_not_lag(host: Host, backend: Backend, allowance: Allowance) -> None:
+    server = host.start_server(MAX_INTERVAL)
+    seen = {host.call(last_progress, server.number)[0]}
+    end = time.monotonic() + 3 * (MAX_INTERVAL + allowance.signal)
+    while len(seen) < 4:
+        assert time.monotonic() < end, f"watchdogs ran every {MAX_INTERVAL} s; seen: {seen}"
+        progress, now = host.call(last_progress, server.number)
+        assert now - progress <= MAX_INTERVAL + allowance.signal
+        assert progress >= max(seen), "the time of the last progress went back"
+        seen.add(progress)
+        time.sleep(LOOK_AGAIN)
+
+
+@requirement("OBSERVE-HEALTH")
+def test_a_start_counts_as_progress(backend: Backend, observe: Observe) -> None:
+    # Nothing happens in so long an interval.
+    idle = observe(ignore, interval=3600.0)
+    before = time.time()
+    idle.server.start()
+    progress = backend.last_progress_time(idle.server)
+    assert before - ROUNDING <= progress <= time.time() + ROUNDING
+
+
+@requirement("OBSERVE-HEALTH")
+def test_a_watchdog_that_is_held_up_makes_no_progress(
+    backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance
+) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def reap(_: Any) -> bool:
+        held.set()
+        return go_on.wait(60)
+
+    idle = observe(ignore, reap)
+    idle.server.start()
+    try:
+        idle.put(backend.request(worker_ids[0], "scope", time.time() - LATE))
+        assert held.wait(allowance.signal), "the worker was not reaped"
+        answers: list[float] = []
+
+        def ask() -> None:
+            for _ in range(2):
+                answers.append(backend.last_progress_time(idle.server))
+                time.sleep(3 * INTERVAL)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(allowance.signal)
+        assert not asking.is_alive(), "asking for the last progress blocks"
+        assert answers[0] == answers[1], "progress is told though the watchdog is held up"
+    finally:
+        go_on.set()
+    wait_until(
+        lambda: backend.last_progress_time(idle.server) > answers[0], "progress again", allowance
+    )
+
+
+def ignore(_: Any) -> None:
+    """Do nothing with an event."""
+
+
+# In the host -------------------------------------------------------------------------------------
+
+_events: list[Any] = []
+
+
+def start_observed(agent: Agent) -> int:
+    """Start a server whose events are kept."""
+    _events.clear()
+    idle = agent.backend.observed_server(MAX_INTERVAL, _events.append)
+    idle.server.start()
+    return agent.keep_server(idle.server)
+
+
+def observed(agent: Agent) -> list[tuple[str, Any, str | None, float]]:
+    """Return the events: name, worker, scope and lateness."""
+    return [(event.name, event.worker_id, event.scope_id, event.lateness) for event in _events]
+
+
+def last_progress(agent: Agent, server: int) -> tuple[float, float]:
+    """Return the time of the last progress, and the time now."""
+    return agent.backend.last_progress_time(agent.servers[server]), time.time()

@@ -1,0 +1,79 @@
+"""Workers that hang in the instruction after `acquire`, each in another way."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from elastic_timer_conformance.workers import WorkerContext
+
+__all__ = ["WAYS_TO_HANG", "hang_at_once"]
+
+# Seconds: longer than any test looks on.
+FOR_EVER = 3600
+
+# Room for a pthread_mutex_t, which is 40 bytes on 64-bit Linux; all zeros is an unlocked one.
+MUTEX_SIZE = 64
+
+
+def _call_that_keeps_the_gil() -> Callable[[], object]:
+    # Unlike CDLL, PyDLL keeps the interpreter's lock while a function runs.
+    sleep = ctypes.PyDLL(None).sleep
+    return lambda: sleep(FOR_EVER)
+
+
+def _deadlock_that_keeps_the_gil() -> Callable[[], object]:
+    lock = ctypes.PyDLL(None).pthread_mutex_lock
+    mutex = ctypes.create_string_buffer(MUTEX_SIZE)
+    lock(mutex)
+    return lambda: lock(mutex)
+
+
+def _deadlock() -> Callable[[], object]:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock.acquire
+
+
+def _stop() -> Callable[[], object]:
+    pid = os.getpid()
+    return lambda: os.kill(pid, signal.SIGSTOP)
+
+
+def _another_program() -> Callable[[], object]:
+    program = shutil.which("sleep")
+    assert program is not None
+    return lambda: os.execv(program, ["sleep", str(FOR_EVER)])
+
+
+WAYS_TO_HANG = {
+    "a call that keeps the GIL": _call_that_keeps_the_gil,
+    "a deadlock that keeps the GIL": _deadlock_that_keeps_the_gil,
+    "a deadlock": _deadlock,
+    "stopped": _stop,
+    "another program": _another_program,
+}
+
+
+def hang_at_once(worker: WorkerContext, way: str, after: float) -> None:
+    """Acquire a timer of `after` seconds, and hang in this way in the next instruction.
+
+    Writes `acquiring`, with the deadline, before it does.
+    """
+    hang = WAYS_TO_HANG[way]()
+    # The interpreter lets no other thread run now unless this one waits. So what a hang on a
+    # busy machine would do sometimes, it does every time.
+    sys.setswitchinterval(FOR_EVER)
+    deadline = time.monotonic() + after
+    expiration_time = time.time() + after
+    worker.journal.write("acquiring", deadline=deadline)
+    worker.client.acquire("scope", expiration_time)
+    hang()
+    # Not reached, unless the test is over and something has let a stopped worker go on.
+    os._exit(0)
