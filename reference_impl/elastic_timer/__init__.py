@@ -25,6 +25,7 @@ from .errors import RequestQueueFullError, RequestTooLargeError, ServerUnavailab
 from .events import TimerEvent
 
 if TYPE_CHECKING:
+    from .file_based_local_timer import FileTimerClient, FileTimerRequest, FileTimerServer
     from .local_timer import (
         LocalTimerClient,
         LocalTimerServer,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "FileTimerClient",
+    "FileTimerRequest",
+    "FileTimerServer",
     "LocalTimerClient",
     "LocalTimerServer",
     "MultiprocessingRequestQueue",
@@ -50,6 +54,9 @@ __all__ = [
 ]
 
 _BACKENDS = {
+    "FileTimerClient": "file_based_local_timer",
+    "FileTimerRequest": "file_based_local_timer",
+    "FileTimerServer": "file_based_local_timer",
     "LocalTimerClient": "local_timer",
     "LocalTimerServer": "local_timer",
     "MultiprocessingRequestQueue": "local_timer",

@@ -244,11 +244,20 @@ class TimerServer(abc.ABC):
             known = unreaped.get(worker_id, set())
             timers = sorted(timers, key=lambda timer: timer.expiration_time)
             self._tell_expired(worker_id, (t for t in timers if _key(t) not in known), now)
-            if self._reap_worker_no_throw(worker_id, timers[0], now):
+            if self._enforce(worker_id, timers, now):
                 reaped.add(worker_id)
-            else:
-                self._unreaped[worker_id] = {_key(timer) for timer in timers}
         self.clear_timers(reaped)
+
+    def _enforce(self, worker_id: Any, timers: list[TimerRequest], now: Instant) -> bool:
+        """Deal with a worker whose timers have expired, first of all the first of ``timers``.
+
+        Returns:
+            Whether the worker is dealt with, so that all of its timers are to be dropped.
+        """
+        if self._reap_worker_no_throw(worker_id, timers[0], now):
+            return True
+        self._unreaped[worker_id] = {_key(timer) for timer in timers}
+        return False
 
     def _patience(self, now: Instant, pending: int) -> float:
         """Return how long this watchdog may wait for requests, in seconds.
@@ -270,7 +279,9 @@ class TimerServer(abc.ABC):
         lateness = _lateness(timer, now) if timer and now else 0.0
         logger.warning("reaping worker %s: its timer %r has expired", worker_id, scope_id)
         try:
-            reaped = self._reap_worker(worker_id)
+            reaped = (
+                self._reap_worker(worker_id) if timer is None else self._reap_for(worker_id, timer)
+            )
         except Exception as error:
             logger.exception("reaping worker %s raised; its timers are dropped", worker_id)
             self._tell("reap failed", worker_id, scope_id, lateness, str(error))
@@ -281,6 +292,10 @@ class TimerServer(abc.ABC):
             logger.error("worker %s could not be reaped; it will be tried again", worker_id)
             self._tell("reap failed", worker_id, scope_id, lateness, "it will be tried again")
         return reaped
+
+    def _reap_for(self, worker_id: Any, timer: TimerRequest) -> bool:
+        """Reap a worker as the timer that has expired demands; see :meth:`_reap_worker`."""
+        return self._reap_worker(worker_id)
 
     def _tell_expired(self, worker_id: Any, timers: Iterable[TimerRequest], now: Instant) -> None:
         for timer in timers:

@@ -11,7 +11,7 @@ import math
 import time
 from typing import Protocol, SupportsFloat, final
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "Instant", "SystemClock", "finite_seconds"]
+__all__ = ["SYSTEM_CLOCK", "Clock", "Instant", "SystemClock", "acquirable", "finite_seconds"]
 
 
 class Clock(Protocol):
@@ -119,3 +119,19 @@ def finite_seconds(value: SupportsFloat, what: str) -> float:
     if not math.isfinite(seconds):
         raise ValueError(f"{what} must be a finite number of seconds, not {value!r}")
     return seconds
+
+
+def acquirable(expiration_time: float) -> Instant:
+    """Return the instant of an expiration time that a timer can be acquired for.
+
+    Raises:
+        TypeError, ValueError: it is no finite number, or negative, which would mean a release.
+    """
+    if type(expiration_time) is not Instant:
+        expiration_time = Instant.of(finite_seconds(expiration_time, "expiration_time"))
+    if expiration_time < 0:
+        raise ValueError(
+            f"expiration_time must not be negative, which would mean a release: "
+            f"{float(expiration_time)!r}; use release() to release a timer"
+        )
+    return expiration_time

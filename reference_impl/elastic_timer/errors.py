@@ -22,8 +22,11 @@ class RequestTooLargeError(ValueError):
     """
 
 
-class ServerUnavailableError(ConnectionError):
-    """No server reads this client's requests any more (CLIENT-UNAVAILABLE)."""
+class ServerUnavailableError(BrokenPipeError):
+    """No server reads this client's requests any more (CLIENT-UNAVAILABLE).
+
+    It is what PyTorch's file-based client raises then, by a name of its own.
+    """
 
 
 class RequestQueueFullError(TimeoutError):

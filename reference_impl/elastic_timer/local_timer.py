@@ -13,7 +13,7 @@ from queue import Empty
 from typing import Any, Protocol, cast
 
 from .api import RequestQueue, TimerClient, TimerRequest
-from .clock import SYSTEM_CLOCK, Clock, Instant, finite_seconds
+from .clock import SYSTEM_CLOCK, Clock, acquirable
 from .events import EventListener
 from .process_server import ProcessTimerServer
 from .request_pipe import RequestPipe, RequestPipeWriter
@@ -67,14 +67,8 @@ class LocalTimerClient(TimerClient):
             RequestTooLargeError, RequestQueueFullError, ServerUnavailableError: see
                 :meth:`RequestPipe.put`.
         """
-        if type(expiration_time) is not Instant:
-            expiration_time = Instant.of(finite_seconds(expiration_time, "expiration_time"))
-        if expiration_time < 0:
-            raise ValueError(
-                f"expiration_time must not be negative, which would mean a release: "
-                f"{float(expiration_time)!r}; use release() to release a timer"
-            )
-        self._mp_queue.put(TimerRequest(current_worker(), scope_id, expiration_time))
+        request = TimerRequest(current_worker(), scope_id, acquirable(expiration_time))
+        self._mp_queue.put(request)
 
     def release(self, scope_id: str) -> None:
         """Disarm the calling worker's timer for ``scope_id``, if it is armed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from typing import Any
 
 from .api import RequestQueue, TimerRequest, TimerServer
@@ -44,6 +45,7 @@ class ProcessTimerServer(TimerServer):
     ) -> None:
         super().__init__(request_queue, max_interval, daemon, clock=clock, on_event=on_event)
         self._timers = TimerTable(clock)
+        self._table_lock = threading.RLock()  # the table may be asked while the server runs
         self._workers: dict[int, WorkerId] = {}
         self._exits = ExitWatch()
         self._judged = -float("inf")  # the monotonic time as of which timers were judged last
@@ -53,25 +55,32 @@ class ProcessTimerServer(TimerServer):
 
         What is no request is reported, and keeps no other from being served (QUEUE-MALFORMED).
         """
-        for request in timer_requests:
-            try:
-                worker_id = self._workers.get(request.worker_id)
-                if worker_id is not request.worker_id:
-                    _check(request)
-                    worker_id = self._meet(request.worker_id, worker_id)
-                    if worker_id is None:
-                        continue
-                if request.expiration_time < 0:
-                    self._timers.disarm(worker_id, request.scope_id)
-                else:
-                    self._timers.arm(worker_id, request)
-            except (AttributeError, TypeError, ValueError) as error:
-                self._report_malformed(f"skipped what is no request ({error}): {request!r:.200}")
+        with self._table_lock:
+            for request in timer_requests:
+                try:
+                    self._register(request)
+                except (AttributeError, TypeError, ValueError) as error:
+                    self._report_malformed(
+                        f"skipped what is no request ({error}): {request!r:.200}"
+                    )
+
+    def _register(self, request: TimerRequest) -> None:
+        worker_id = self._workers.get(request.worker_id)
+        if worker_id is not request.worker_id:
+            _check(request)
+            worker_id = self._meet(request.worker_id, worker_id)
+            if worker_id is None:
+                return
+        if request.expiration_time < 0:
+            self._timers.disarm(worker_id, request.scope_id)
+        else:
+            self._timers.arm(worker_id, request)
 
     def clear_timers(self, worker_ids: set[int]) -> None:
         """Drop all timers of these workers, and of no others."""
-        for worker_id in worker_ids:
-            self._timers.clear(worker_id)
+        with self._table_lock:
+            for worker_id in worker_ids:
+                self._timers.clear(worker_id)
 
     def get_expired_timers(self, deadline: float) -> dict[Any, list[TimerRequest]]:
         """Return every timer that has expired by ``deadline``, by worker; nothing changes.
@@ -80,7 +89,8 @@ class ProcessTimerServer(TimerServer):
             deadline: an :class:`~elastic_timer.clock.Instant` is compared on the monotonic clock;
                 a plain number is compared with the expiration times.
         """
-        return self._timers.expired(deadline)
+        with self._table_lock:
+            return self._timers.expired(deadline)
 
     def _run_watchdog(self) -> None:
         for worker_id in self._exits.exited():
@@ -90,7 +100,8 @@ class ProcessTimerServer(TimerServer):
     def _patience(self, now: Instant, pending: int) -> float:
         longest = min(self._max_interval, _RETRY_INTERVAL) if self._unreaped else self._max_interval
         # What had expired by the last watchdog was judged then, and is tried again after a while.
-        next_deadline = self._timers.next_deadline(after=self._judged)
+        with self._table_lock:
+            next_deadline = self._timers.next_deadline(after=self._judged)
         self._judged = now.monotonic
         return max(0.0, min(longest, next_deadline - now.monotonic))
 
@@ -102,17 +113,20 @@ class ProcessTimerServer(TimerServer):
         """Return who sent a request: the process that is known by this pid, or a new one.
 
         Returns:
-            ``None`` if the request is from a process that had this pid before.
+            ``None`` if no process with this pid started when the sender is said to have: it is
+            gone, or never was.
         """
         started = claimed.start_time if isinstance(claimed, WorkerId) else UNKNOWN
-        if known is not None:
-            if started in (UNKNOWN, known.start_time):
-                return known
-            if started < known.start_time:
+        if known is not None and started in (UNKNOWN, known.start_time):
+            return known
+        if claimed > 0:
+            present = start_time(claimed)
+            if started == UNKNOWN:
+                started = present
+            elif present not in (UNKNOWN, started):
                 return None
+        if known is not None:
             self._forget(known)
-        if claimed > 0 and started == UNKNOWN:
-            started = start_time(claimed)
         worker_id = WorkerId(claimed, started)
         self._workers[worker_id] = worker_id
         if claimed > 0 and started != UNKNOWN:
@@ -121,9 +135,10 @@ class ProcessTimerServer(TimerServer):
 
     def _forget(self, worker_id: WorkerId) -> None:
         """Drop a worker whose process has ended, unless another one has its pid already."""
-        if self._workers.get(worker_id) is worker_id:
-            self._timers.clear(worker_id)
-            del self._workers[worker_id]
+        with self._table_lock:
+            if self._workers.get(worker_id) is worker_id:
+                self._timers.clear(worker_id)
+                del self._workers[worker_id]
 
     def _report_malformed(self, problem: object) -> None:
         logger.warning("%s", problem)
