@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         MultiprocessingRequestQueue,
         RequestPipe,
     )
+    from .shared_memory_timer import SharedMemoryTimerClient, SharedMemoryTimerServer
 
 __all__ = [
     "FileTimerClient",
@@ -45,6 +46,8 @@ __all__ = [
     "RequestQueueFullError",
     "RequestTooLargeError",
     "ServerUnavailableError",
+    "SharedMemoryTimerClient",
+    "SharedMemoryTimerServer",
     "TimerClient",
     "TimerEvent",
     "TimerRequest",
@@ -61,6 +64,8 @@ _BACKENDS = {
     "LocalTimerServer": "local_timer",
     "MultiprocessingRequestQueue": "local_timer",
     "RequestPipe": "local_timer",
+    "SharedMemoryTimerClient": "shared_memory_timer",
+    "SharedMemoryTimerServer": "shared_memory_timer",
 }
 
 

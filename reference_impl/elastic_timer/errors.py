@@ -1,8 +1,9 @@
 """The errors that a timer may raise inside a worker, one for each thing that can go wrong.
 
-In the order of a request's life: it is made (:class:`RequestTooLargeError`), it is sent
-(:class:`ServerUnavailableError`, :class:`RequestQueueFullError`), and a server acts on it
-(:class:`ProtectedWorkerError`, which no worker ever sees).
+In the order of a request's life: it is made (:class:`RequestTooLargeError`,
+:class:`TooManyTimersError`), it is sent (:class:`ServerUnavailableError`,
+:class:`RequestQueueFullError`), and a server acts on it (:class:`ProtectedWorkerError`, which no
+worker ever sees). :class:`ServerRunningError` is for those who start servers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ __all__ = [
     "ProtectedWorkerError",
     "RequestQueueFullError",
     "RequestTooLargeError",
+    "ServerRunningError",
     "ServerUnavailableError",
+    "TooManyTimersError",
 ]
 
 
@@ -20,6 +23,10 @@ class RequestTooLargeError(ValueError):
 
     Nothing was sent, and nothing else is disturbed (REQUEST-OVERSIZE).
     """
+
+
+class TooManyTimersError(RuntimeError):
+    """A worker has more timers armed at one time than its table holds."""
 
 
 class ServerUnavailableError(BrokenPipeError):
@@ -38,3 +45,7 @@ class RequestQueueFullError(TimeoutError):
 
 class ProtectedWorkerError(ValueError):
     """A worker id names something that no server may signal (PROCESS-NEVER-BROADCAST)."""
+
+
+class ServerRunningError(RuntimeError):
+    """Another server keeps the timers already; there is one at a time (DURABLE-TAKEOVER)."""

@@ -15,6 +15,8 @@ __all__ = ["KNOWN", "UnknownBackendError", "load_backend"]
 KNOWN = {
     "local": "elastic_timer_conformance.backends.local:LocalBackend",
     "local-mp-queue": "elastic_timer_conformance.backends.local_mp_queue:LocalMpQueueBackend",
+    "shared-memory": "elastic_timer_conformance.backends.shared_memory:SharedMemoryBackend",
+    "file": "elastic_timer_conformance.backends.file:FileBackend",
     "torch-local": "elastic_timer_conformance.backends.torch_local:TorchLocalBackend",
     "torch-file": "elastic_timer_conformance.backends.torch_file:TorchFileBackend",
 }

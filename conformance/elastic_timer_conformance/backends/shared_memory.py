@@ -1,0 +1,88 @@
+"""Our SharedMemoryTimerServer, whose workers' timers are in tables that both sides map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import elastic_timer
+from elastic_timer import SharedMemoryTimerServer, TimerRequest
+from elastic_timer.clock import SYSTEM_CLOCK, Clock, Instant
+from elastic_timer.shared_table import WorkerTable
+from elastic_timer.table_directory import Bell
+from elastic_timer.worker import WorkerId, start_time
+
+from elastic_timer_conformance.backend import Backend, Capability, IdleServer
+from elastic_timer_conformance.clock import ControlledClock
+
+
+class SharedMemoryBackend(Backend):
+    """Judges `elastic_timer` with its shared-memory server."""
+
+    name = "shared-memory"
+    capabilities = frozenset({Capability.EVENTS, Capability.HEALTH})
+
+    @property
+    def api(self) -> Any:
+        return elastic_timer
+
+    def version(self) -> str:
+        return f"elastic-timer {version('elastic-timer')}"
+
+    def start_server(self, max_interval: float) -> Any:
+        server = SharedMemoryTimerServer(None, max_interval)
+        server.start()
+        return server
+
+    def client(self, server: Any) -> Any:
+        return server.client()
+
+    def idle_server(
+        self,
+        max_interval: float,
+        clock: ControlledClock,
+        reap: Callable[[Any], bool] | None = None,
+    ) -> IdleServer:
+        return _idle(SharedMemoryTimerServer(None, max_interval, clock=clock), clock, reap)
+
+    def observed_server(
+        self,
+        max_interval: float,
+        on_event: Callable[[Any], None],
+        reap: Callable[[Any], bool] | None = None,
+    ) -> IdleServer:
+        server = SharedMemoryTimerServer(None, max_interval, on_event=on_event)
+        return _idle(server, SYSTEM_CLOCK, reap)
+
+    def last_progress_time(self, server: Any) -> float:
+        progress: float = server.get_last_progress_time()
+        return progress
+
+
+def _idle(
+    server: SharedMemoryTimerServer, clock: Clock, reap: Callable[[Any], bool] | None
+) -> IdleServer:
+    if reap is not None:
+        server._reap_worker = reap  # type: ignore[method-assign, assignment]
+    server._tables.open()
+    bell = Bell(server.directory)
+    tables: dict[int, WorkerTable] = {}
+
+    def put(request: TimerRequest) -> None:
+        """Store into the table of the worker that the request names, as its client would."""
+        worker_id = WorkerId(request.worker_id, start_time(request.worker_id))
+        if worker_id not in tables:
+            tables[worker_id] = WorkerTable(server.directory, worker_id)
+        if request.expiration_time < 0:
+            tables[worker_id].disarm(request.scope_id)
+        elif tables[worker_id].arm(request.scope_id, Instant.of(request.expiration_time, clock)):
+            bell.ring(worker_id)
+
+    def close() -> None:
+        server.stop()
+        bell.close()
+        for table in tables.values():
+            table.close()
+
+    return IdleServer(server, put, close)

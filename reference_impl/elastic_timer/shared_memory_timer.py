@@ -1,0 +1,202 @@
+"""Timers in shared memory: acquiring one is a store, and all of them outlive their server.
+
+Each worker process has a table of its own in a private directory (see
+:mod:`elastic_timer.shared_table`). There is no queue that could fill up, be poisoned by a killed
+worker or lag behind: the server judges a timer by what its table says at that moment.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, Self
+
+from .api import TimerClient, TimerRequest
+from .clock import SYSTEM_CLOCK, Clock, Instant, acquirable
+from .errors import ServerUnavailableError
+from .events import EventListener
+from .process_server import ProcessTimerServer
+from .shared_table import WorkerTable
+from .table_directory import Bell, TableDirectory, private_directory
+from .timer_table import TimerTable
+from .worker import WorkerId, current_worker
+
+__all__ = ["SharedMemoryTimerClient", "SharedMemoryTimerServer"]
+
+
+class SharedMemoryTimerClient(TimerClient):
+    """A worker's client of a :class:`SharedMemoryTimerServer`, in a related process or not.
+
+    Args:
+        directory: the server's directory.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self._directory = Path(directory)
+        self._owner = -1  # the process whose table it is
+        self._table: WorkerTable
+        self._bell: Bell
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (str(self._directory),)
+
+    def acquire(self, scope_id: str, expiration_time: float) -> None:
+        """Arm the calling worker's timer for ``scope_id``.
+
+        Args:
+            scope_id: any text of up to 4,094 bytes of UTF-8.
+            expiration_time: seconds since the epoch; it is taken to the monotonic clock at once.
+
+        Raises:
+            ValueError: the time is negative, NaN or infinite, or the scope is too long
+                (:class:`~elastic_timer.errors.RequestTooLargeError`); nothing was changed.
+            ServerUnavailableError: there is no such directory, or no server has ever served it.
+                While a server is merely away, timers are armed and wait for its replacement.
+            TooManyTimersError: 65,536 timers are armed in this process already.
+        """
+        if self._owner != os.getpid():
+            self._open()
+        if self._table.arm(scope_id, acquirable(expiration_time)):
+            self._bell.ring(current_worker())
+
+    def release(self, scope_id: str) -> None:
+        """Disarm the calling worker's timer for ``scope_id``, if it is armed."""
+        if self._owner == os.getpid():
+            self._table.disarm(scope_id)
+
+    def _open(self) -> None:
+        """Find this process's table: at first, and again in a forked child (CLIENT-FORK)."""
+        self._table, self._bell = _table_of_this_process(self._directory.resolve())
+        self._owner = os.getpid()
+
+
+# A process has one table in a directory, however many clients it makes.
+_opened: dict[Path, tuple[WorkerTable, Bell]] = {}
+_opening = threading.Lock()
+
+
+def _table_of_this_process(directory: Path) -> tuple[WorkerTable, Bell]:
+    with _opening:
+        if directory not in _opened:
+            bell = Bell(directory)
+            try:
+                _opened[directory] = WorkerTable(directory, current_worker()), bell
+            except FileNotFoundError:
+                raise ServerUnavailableError(
+                    errno.ENOENT, f"the timer server's directory {directory} is not there"
+                ) from None
+        return _opened[directory]
+
+
+def _after_fork_in_child() -> None:
+    """Let go of the parent's tables, and make one's own when it is needed."""
+    global _opening
+    _opening = threading.Lock()
+    for table, bell in _opened.values():
+        table.close()
+        bell.close()
+    _opened.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class SharedMemoryTimerServer(ProcessTimerServer):
+    """A server that reads its workers' timers in shared memory, and can be replaced at any time.
+
+    Args:
+        directory: where the workers' tables are: a directory of this user alone, best on a tmpfs;
+            it is made if it is not there. A replacement is given its predecessor's. By default,
+            a new directory, which is removed when this process ends.
+        max_interval: how long one watchdog waits at the most, in seconds. A timer that expires
+            earlier ends the wait, so this does not delay any reaping.
+        daemon: whether the watchdog's thread lets the interpreter exit.
+        clock: where the time comes from.
+        on_event: is told of everything that happens (OBSERVE-EVENTS).
+
+    Raises:
+        PermissionError: others may use the directory (SECURITY-PERMISSIONS).
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        max_interval: float = 60,
+        daemon: bool = True,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        on_event: EventListener | None = None,
+    ) -> None:
+        if directory is None:
+            directory = tempfile.mkdtemp(prefix="elastic-timer-", dir=_memory())
+            weakref.finalize(self, _remove, directory, os.getpid())
+        self.directory = private_directory(Path(directory))
+        self._tables = TableDirectory(
+            self.directory,
+            clock,
+            lambda worker_id: self._meet(worker_id, self._workers.get(worker_id)),
+            self._report_malformed,
+        )
+        super().__init__(self._tables, max_interval, daemon, clock=clock, on_event=on_event)
+
+    def client(self) -> SharedMemoryTimerClient:
+        """Return a client to hand to workers; others make theirs from :attr:`directory`."""
+        return SharedMemoryTimerClient(self.directory)
+
+    def start(self) -> None:
+        """Start the watchdog's thread, and return; a server that runs already keeps running.
+
+        Raises:
+            ServerRunningError: another server keeps the timers of this directory.
+        """
+        self._tables.open()
+        super().start()
+
+    def stop(self) -> None:
+        """Stop the watchdog's thread, and leave the directory to whoever starts next."""
+        super().stop()
+        self._tables.close()
+        # What is released from now on is not seen: the next start begins with what is armed then.
+        self._timers = TimerTable(self._clock)
+
+    def get_expired_timers(self, deadline: float) -> dict[Any, list[TimerRequest]]:
+        """Return every timer that has expired by ``deadline``, by worker; nothing changes.
+
+        Args:
+            deadline: an :class:`~elastic_timer.clock.Instant` is compared on the monotonic clock,
+                with what the watchdog has read. A plain number is compared with the expiration
+                times that stand in the tables now.
+        """
+        if isinstance(deadline, Instant):
+            return super().get_expired_timers(deadline)
+        tables = self._tables.armed_timers()
+        known = super().get_expired_timers(deadline)
+        expired = {worker: timers for worker, timers in known.items() if worker not in tables}
+        for worker, timers in tables.items():
+            if late := [timer for timer in timers if timer.expiration_time <= deadline]:
+                expired[worker] = late
+        return expired
+
+    def _run_watchdog(self) -> None:
+        self._tables.open()
+        super()._run_watchdog()
+
+    def _forget(self, worker_id: WorkerId) -> None:
+        super()._forget(worker_id)
+        self._tables.forget(worker_id)
+
+
+def _memory() -> str | None:
+    """Return where files live in memory, if this system has such a place."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _remove(directory: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,268 @@
+"""One worker's timers in shared memory: a table in a file that the worker and its server map.
+
+The worker stores a deadline into a slot to acquire a timer, and its negative to release it. No
+lock is shared with the server, nothing is sent, and nothing is lost when either side dies: the
+table is the state itself, not a message about it.
+
+The worker tells the server of a deadline only if it is earlier than the *bound* that the server
+left in the table, which is the time at which the server will look into the table by itself: the
+earliest deadline that it saw there, also of a timer that was released, since a loop will acquire
+it again for later. Such a loop therefore makes no system call, however often it goes round.
+
+Layout, in 8-byte floats of the machine: word 0 the format's number, 1 the bound, 2 the number of
+slots that were ever used; from word 512 on, two words a slot: the deadline (negative when it was
+released) and the expiration time. From :data:`_SCOPES_AT` on, one scope a slot: its length in bytes
+as two bytes, and its UTF-8. Aligned words are read and written whole by every processor that
+CPython runs on; the server reads a word that it acts on twice all the same.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import struct
+import threading
+from pathlib import Path
+
+from .clock import Instant
+from .errors import RequestTooLargeError, TooManyTimersError
+from .worker import WorkerId
+
+__all__ = ["MAX_SCOPE_BYTES", "MAX_SLOTS", "MalformedTableError", "TableReader", "WorkerTable"]
+
+_FORMAT = 1.0
+_BOUND, _USED = 1, 2
+_FIRST_SLOT = 512
+
+MAX_SLOTS = 1 << 16
+"""Timers that a worker may have armed at one time; far more than code can be inside of."""
+
+MAX_SCOPE_BYTES = 4094
+"""Bytes of UTF-8 that a scope may have, so that a scope fills one page with its length."""
+
+_SCOPE_STRIDE = MAX_SCOPE_BYTES + 2
+_MAPPED = 8 * (_FIRST_SLOT + 2 * MAX_SLOTS)
+_SCOPES_AT = _MAPPED
+_GROWTH = 64
+"""Slots whose memory is reserved at a time: it must be there before it is mapped and written, or
+a full file system would be a SIGBUS in the worker instead of an error."""
+
+
+class MalformedTableError(ValueError):
+    """A file is no table; it is reported and left alone (QUEUE-MALFORMED)."""
+
+
+def table_name(worker_id: WorkerId) -> str:
+    """Return the name of a worker's table: no two processes ever have the same one."""
+    return f"{int(worker_id)}.{worker_id.start_time}.timers"
+
+
+def worker_of(name: str) -> WorkerId | None:
+    """Return whose table a file is by its name, or ``None`` if it is no table."""
+    pid, _, rest = name.partition(".")
+    started, _, kind = rest.partition(".")
+    if kind != "timers" or not (pid.isdecimal() and started.isdecimal()):
+        return None
+    return WorkerId(int(pid), int(started))
+
+
+class WorkerTable:
+    """The worker's side: creates the table of one process, and stores into it.
+
+    Safe from many threads, and from a signal handler that interrupts one of them.
+
+    Args:
+        directory: where the tables are.
+        worker_id: whose table it is.
+
+    Raises:
+        OSError: the directory is not there, or its file system is full.
+    """
+
+    def __init__(self, directory: Path, worker_id: WorkerId) -> None:
+        path = directory / table_name(worker_id)
+        unfinished = directory / f".{path.name}"
+        self._fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        os.truncate(self._fd, _MAPPED)
+        self._reserve(0, 8 * _FIRST_SLOT)
+        self._mapping = mmap.mmap(self._fd, _MAPPED)
+        self._words = memoryview(self._mapping).cast("d")
+        self._words[0] = _FORMAT
+        self._words[_BOUND] = math.inf
+        # A slot belongs to a scope while it is armed, and is parked under it afterwards: claimed
+        # again by the same scope without a system call, or by another one when none is left.
+        self._armed: dict[str, int] = {}
+        self._parked: dict[str, int] = {}
+        self._reserved = 0
+        self._lock = threading.RLock()
+        os.rename(unfinished, path)  # the server never sees one that is half made
+
+    def arm(self, scope_id: str, expiration_time: Instant) -> bool:
+        """Store a deadline; return whether the server has to be told, because it is the earliest.
+
+        Raises:
+            RequestTooLargeError: the scope is longer than :data:`MAX_SCOPE_BYTES` in UTF-8.
+            TooManyTimersError: :data:`MAX_SLOTS` timers are armed already.
+            OSError: the file system is full.
+        """
+        deadline = expiration_time.monotonic
+        words = self._words
+        with self._lock:
+            word = self._armed.get(scope_id)
+            if word is None:
+                word = self._parked.pop(scope_id, None)
+                if word is None:
+                    word = self._take_slot(scope_id)
+                self._armed[scope_id] = word
+            words[word + 1] = expiration_time
+            # Only positive deadlines are armed; one before the host was started is long over.
+            words[word] = deadline if deadline > 0 else math.ulp(0.0)
+            return deadline < words[_BOUND]
+
+    def disarm(self, scope_id: str) -> None:
+        """Store that a timer is released; nothing happens if it is not armed."""
+        with self._lock:
+            word = self._armed.pop(scope_id, None)
+            if word is not None:
+                self._words[word] = -self._words[word]
+                self._parked[scope_id] = word
+
+    def close(self) -> None:
+        """Give the memory and the descriptor back; the file stays, and so do its timers."""
+        self._words.release()
+        self._mapping.close()
+        os.close(self._fd)
+
+    def _take_slot(self, scope_id: str) -> int:
+        """Return the word of a slot that is given to ``scope_id``."""
+        scope = scope_id.encode("utf-8", "surrogatepass")
+        if len(scope) > MAX_SCOPE_BYTES:
+            raise RequestTooLargeError(
+                f"the scope takes {len(scope)} bytes and a table holds at most {MAX_SCOPE_BYTES}: "
+                f"use a shorter one than {scope_id[:40]!r}…"
+            )
+        slot = int(self._words[_USED])
+        # Parked slots are kept for their scopes while that costs nothing, then taken in order.
+        if self._parked and slot % _GROWTH == 0 and slot > 0:
+            word = self._parked.pop(next(iter(self._parked)))
+            slot = (word - _FIRST_SLOT) // 2
+        elif slot == MAX_SLOTS:
+            raise TooManyTimersError(
+                f"{MAX_SLOTS} timers are armed at the same time in this process; are blocks "
+                "entered and never left?"
+            )
+        else:
+            if slot == self._reserved:
+                self._reserve(8 * (_FIRST_SLOT + 2 * slot), 16 * _GROWTH)
+                self._reserved += _GROWTH
+        record = struct.pack("=H", len(scope)) + scope
+        os.pwrite(self._fd, record, _SCOPES_AT + slot * _SCOPE_STRIDE)
+        self._words[_USED] = max(self._words[_USED], slot + 1)
+        return _FIRST_SLOT + 2 * slot
+
+    def _reserve(self, offset: int, length: int) -> None:
+        os.posix_fallocate(self._fd, offset, length)
+
+
+class TableReader:
+    """The server's side: tells what has changed in a worker's table since it last looked.
+
+    Args:
+        path: the table's file.
+
+    Raises:
+        MalformedTableError: the file is no table.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        worker_id = worker_of(path.name)
+        if worker_id is None:
+            raise MalformedTableError(f"{path.name!r} is not the name of a table")
+        self.worker_id = worker_id
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            if os.fstat(self._fd).st_size < _MAPPED:
+                raise MalformedTableError(f"{path} is too short for a table")
+            self._mapping = mmap.mmap(self._fd, _MAPPED)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._words = memoryview(self._mapping).cast("d")
+        if self._words[0] != _FORMAT:
+            self.close()
+            raise MalformedTableError(f"{path} has another format")
+        self._deadlines: list[float] = []
+        self._scopes: list[str] = []
+
+    def close(self) -> None:
+        """Give the memory and the descriptor back."""
+        self._words.release()
+        self._mapping.close()
+        os.close(self._fd)
+
+    def unbound(self) -> None:
+        """Have the worker tell of every deadline from now on, since the table is to be read."""
+        self._words[_BOUND] = math.inf
+
+    def bind(self, now: float) -> float:
+        """Leave as the bound when the table has to be looked into again, and return that time.
+
+        Args:
+            now: the monotonic time before :meth:`changes` was called. The deadline of a released
+                timer counts until it is over.
+        """
+        deadlines = (d if d > 0 else -d for d in self._deadlines if d > 0 or -d > now)
+        bound = min(deadlines, default=math.inf)
+        self._words[_BOUND] = bound
+        return bound
+
+    def changes(self) -> list[tuple[str, Instant | None]]:
+        """Return what changed since the last call, as pairs of a scope and its expiration time.
+
+        The time is ``None`` for a timer that was released. A timer that went through several
+        changes is told once, as it is now.
+        """
+        used = int(self._words[_USED])
+        if not 0 <= used <= MAX_SLOTS:
+            raise MalformedTableError(f"the table of worker {self.worker_id} is damaged")
+        seen = self._deadlines
+        seen += [0.0] * (used - len(seen))
+        self._scopes += [""] * (used - len(self._scopes))
+        now = self._words[_FIRST_SLOT : _FIRST_SLOT + 2 * used : 2].tolist()
+        if now == seen:
+            return []
+        released: list[tuple[str, Instant | None]] = []
+        acquired: list[tuple[str, Instant | None]] = []
+        for slot, before in enumerate(seen):
+            if now[slot] == before:
+                continue
+            deadline, expiration, scope = self._read_slot(slot)
+            if before > 0 and (deadline <= 0 or scope != self._scopes[slot]):
+                released.append((self._scopes[slot], None))
+            if deadline > 0:
+                acquired.append((scope, Instant(expiration, deadline)))
+            seen[slot] = deadline
+            self._scopes[slot] = scope
+        return released + acquired
+
+    def armed(self) -> list[tuple[str, Instant]]:
+        """Return the scope and the expiration time of every timer that is armed now."""
+        slots = map(self._read_slot, range(int(self._words[_USED])))
+        return [(scope, Instant(expiration, d)) for d, expiration, scope in slots if d > 0]
+
+    def _read_slot(self, slot: int) -> tuple[float, float, str]:
+        """Read a slot as it was at one moment: what is read twice alike was not being changed."""
+        word = _FIRST_SLOT + 2 * slot
+        while True:
+            deadline, expiration = self._words[word], self._words[word + 1]
+            if not math.isfinite(deadline + expiration):
+                raise MalformedTableError(f"the table of worker {self.worker_id} is damaged")
+            if deadline <= 0:
+                return deadline, expiration, ""
+            record = os.pread(self._fd, _SCOPE_STRIDE, _SCOPES_AT + slot * _SCOPE_STRIDE)
+            if (self._words[word], self._words[word + 1]) == (deadline, expiration):
+                break
+        (length,) = struct.unpack_from("=H", record)
+        return deadline, expiration, record[2 : 2 + length].decode("utf-8", "surrogatepass")
