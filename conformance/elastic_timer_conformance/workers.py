@@ -81,6 +81,8 @@ def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
     """Take the given steps, one after the other, and write an entry after each.
 
     `("acquire", scope, after)`: acquire the scope until `after` seconds from now.
+    `("acquire unless refused", scope, after)`: likewise, but go on if the client says that no
+    server reads; the entry says whether it was `refused`.
     `("acquire at", scope, expiration_time)`: likewise, until this time.
     `("release", scope)`: release the scope.
     `("step clock", seconds)`: let this process's wall clock jump.
@@ -93,6 +95,19 @@ def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
                 before = time.monotonic()
                 worker.client.acquire(scope, time.time() + after)
                 worker.journal.write("acquire", scope=scope, deadline=before + after)
+            case ("acquire unless refused", str(scope), after):
+                before = time.monotonic()
+                refused = False
+                try:
+                    worker.client.acquire(scope, time.time() + after)
+                except OSError:
+                    refused = True
+                worker.journal.write(
+                    "acquire unless refused",
+                    scope=scope,
+                    deadline=before + after,
+                    refused=refused,
+                )
             case ("acquire at", str(scope), expiration_time):
                 worker.client.acquire(scope, expiration_time)
                 worker.journal.write("acquire at", scope=scope)

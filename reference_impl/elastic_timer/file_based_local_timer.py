@@ -138,8 +138,9 @@ class FileTimerServer(ProcessTimerServer):
             worker_id,
             [timer.scope_id for timer in timers],
         )
-        for timer in timers:
-            self._timers.disarm(worker_id, timer.scope_id)
+        with self._table_lock:
+            for timer in timers:
+                self._timers.disarm(worker_id, timer.scope_id)
         return False
 
     def _reap_for(self, worker_id: int, timer: TimerRequest) -> bool:

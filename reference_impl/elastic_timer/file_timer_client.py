@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import signal as signals
 import stat
@@ -10,7 +11,7 @@ import time
 from typing import Any
 
 from .api import TimerClient
-from .clock import acquirable
+from .clock import Instant, acquirable
 from .errors import ServerUnavailableError
 from .file_timer_request import FileTimerRequest
 from .named_pipe import has_locking_reader
@@ -75,7 +76,7 @@ class FileTimerClient(TimerClient):
         self._send_request(FileTimerRequest(current_worker(), scope_id, -1))
 
     def _send_request(self, request: FileTimerRequest) -> None:
-        line = request.to_json().encode("ascii") + b"\n"
+        line = _stamped(request).to_json().encode("ascii") + b"\n"
         check_length(line, request.scope_id)
         deadline = time.monotonic() + _OPEN_TIMEOUT
         end = self._writing_end
@@ -113,6 +114,16 @@ class FileTimerClient(TimerClient):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_writing_end": None}
+
+
+def _stamped(request: FileTimerRequest) -> FileTimerRequest:
+    """Return a request that knows its deadline: the wall clock may jump while it is under way."""
+    expiration = request.expiration_time
+    if type(expiration) is Instant or not 0 <= expiration < math.inf:
+        return request
+    return FileTimerRequest(
+        request.worker_pid, request.scope_id, Instant.of(expiration), request.signal
+    )
 
 
 class _WritingEnd:
