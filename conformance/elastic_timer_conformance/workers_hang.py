@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from elastic_timer_conformance.workers import WorkerContext
 
-__all__ = ["WAYS_TO_HANG", "hang_at_once"]
+__all__ = ["WAYS_TO_HANG", "hang_after_release", "hang_at_once"]
 
 # Seconds: longer than any test looks on.
 FOR_EVER = 3600
@@ -77,3 +77,22 @@ def hang_at_once(worker: WorkerContext, way: str, after: float) -> None:
     hang()
     # Not reached, unless the test is over and something has let a stopped worker go on.
     os._exit(0)
+
+
+def hang_after_release(worker: WorkerContext, after: float, gates: str) -> None:
+    """Acquire a timer of `after` seconds, release it, and keep the GIL from then on.
+
+    Writes `acquire`, with the deadline; releases after the gate `release GATES`, and opens the
+    gate `released GATES` when that is done.
+    """
+    libc = ctypes.PyDLL(None)
+    released = os.fsencode(f"{worker.journal.path}.released {gates}")
+    deadline = time.monotonic() + after
+    worker.client.acquire("scope", time.time() + after)
+    worker.journal.write("acquire", deadline=deadline)
+    worker.journal.wait_at_gate(f"release {gates}")
+    # As above: no other thread gets a turn unless this one waits, and it does not any more.
+    sys.setswitchinterval(FOR_EVER)
+    worker.client.release("scope")
+    libc.creat(released, 0o600)
+    libc.sleep(FOR_EVER)

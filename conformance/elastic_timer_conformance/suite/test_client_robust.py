@@ -16,13 +16,14 @@ import pytest
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
 from elastic_timer_conformance.death import Death
-from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.journal import LOOK_AGAIN, Journal
+from elastic_timer_conformance.patience import TooSlowError, with_time_enough
 from elastic_timer_conformance.processes import Host
 from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
 from elastic_timer_conformance.recording import RecordingClient
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import WorkerContext, hang
-from elastic_timer_conformance.workers_hang import WAYS_TO_HANG, hang_at_once
+from elastic_timer_conformance.workers_hang import WAYS_TO_HANG, hang_after_release, hang_at_once
 
 Measure = Callable[[str, float], None]
 
@@ -43,6 +44,29 @@ def test_worker_that_hangs_at_once_is_reaped(
     measured(f"detection latency, {way}", wait_reaped(worker, "acquiring", backend))
 
 
+@requirement("WATCHDOG-NO-FALSE-REAP")
+def test_release_counts_though_the_worker_hangs_at_once(host: Host, journal: Journal) -> None:
+    server = host.start_server(MAX_INTERVAL)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        gates = str(after)
+        worker = host.start_worker(hang_after_release, after, gates, journal=journal, server=server)
+        deadline = worker.wait_for("acquire")["deadline"]
+
+        def wait_in_time(condition: Callable[[], bool]) -> None:
+            while not condition():
+                if time.monotonic() >= deadline:
+                    raise TooSlowError
+                time.sleep(LOOK_AGAIN)
+
+        wait_in_time(lambda: any(worker.pid == found for found, _, _ in server.timers()))
+        journal.open_gate(f"release {gates}")
+        wait_in_time(lambda: os.path.exists(f"{journal.path}.released {gates}"))
+        server.pass_by(deadline, journal)
+        assert worker.is_alive, "reaped for a timer that it had released in time"
+
+
 FORKS = ("os.fork", "multiprocessing")
 
 
@@ -57,7 +81,7 @@ def test_forked_child_and_parent_have_timers_of_their_own(
     )
     child = Death(parent.wait_for("forked")["child"])
     journal.open_gate("fork")
-    deadline = journal.wait_for("acquire", allowance.startup, pid=child.pid)["deadline"]
+    deadline = journal.wait_for("acquire", allowance.signal, pid=child.pid)["deadline"]
     assert child.wait(max(deadline - time.monotonic(), 0) + MAX_INTERVAL + allowance.signal), (
         f"a child made by {fork} hangs under a timer of its own, and is alive "
         f"{time.monotonic() - deadline:.1f} s after its deadline"
