@@ -165,6 +165,12 @@ class SharedMemoryTimerServer(ProcessTimerServer):
         # What is released from now on is not seen: the next start begins with what is armed then.
         self._timers = TimerTable(self._clock)
 
+    def clear_timers(self, worker_ids: set[int]) -> None:
+        """Drop all timers of these workers, and of no others."""
+        super().clear_timers(worker_ids)
+        if worker_ids:
+            self._tables.drop(worker_ids)
+
     def get_expired_timers(self, deadline: float) -> dict[Any, list[TimerRequest]]:
         """Return every timer that has expired by ``deadline``, by worker; nothing changes.
 

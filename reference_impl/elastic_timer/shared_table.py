@@ -18,6 +18,7 @@ CPython runs on; the server reads a word that it acts on twice all the same.
 
 from __future__ import annotations
 
+import itertools
 import math
 import mmap
 import os
@@ -194,6 +195,7 @@ class TableReader:
             self.close()
             raise MalformedTableError(f"{path} has another format")
         self._deadlines: list[float] = []
+        self._dropped: list[float] = []
         self._scopes: list[str] = []
 
     def close(self) -> None:
@@ -247,10 +249,15 @@ class TableReader:
             self._scopes[slot] = scope
         return released + acquired
 
+    def drop(self) -> None:
+        """Take the timers that were seen for dealt with, until the worker acquires them anew."""
+        self._dropped = self._deadlines.copy()
+
     def armed(self) -> list[tuple[str, Instant]]:
         """Return the scope and the expiration time of every timer that is armed now."""
         slots = map(self._read_slot, range(int(self._words[_USED])))
-        return [(scope, Instant(expiration, d)) for d, expiration, scope in slots if d > 0]
+        compared = itertools.zip_longest(slots, self._dropped)
+        return [(s[2], Instant(s[1], s[0])) for s, dropped in compared if 0 < s[0] != dropped]
 
     def _read_slot(self, slot: int) -> tuple[float, float, str]:
         """Read a slot as it was at one moment: what is read twice alike was not being changed."""

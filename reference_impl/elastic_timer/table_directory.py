@@ -181,6 +181,13 @@ class TableDirectory(RequestQueue):
                 for worker_id, table in self._tables.items()
             }
 
+    def drop(self, worker_ids: set[int]) -> None:
+        """Take the timers of these workers for dealt with, until they acquire them anew."""
+        with self._lock:
+            for worker_id, table in self._tables.items():
+                if worker_id in worker_ids:
+                    table.drop()
+
     def size(self) -> int:
         """Return how many requests a ``get`` could return now."""
         self._look()

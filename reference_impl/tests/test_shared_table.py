@@ -125,6 +125,18 @@ def test_a_loop_through_one_block_tells_the_server_once(table, reader):
     assert told == 1
 
 
+def test_timers_that_were_dropped_come_back_when_they_are_acquired_anew(table, reader):
+    table.arm("a", at(5.0))
+    table.arm("b", at(6.0))
+    reader.changes()
+    reader.drop()
+    assert reader.armed() == []
+    table.arm("b", at(7.0))
+    table.arm("c", at(8.0))
+    assert reader.armed() == [("b", at(7.0)), ("c", at(8.0))]
+    assert reader.changes() == [("b", at(7.0)), ("c", at(8.0))]
+
+
 def test_a_bound_whose_time_is_over_is_lifted(table, reader):
     table.arm("step", at(5.0))
     table.disarm("step")

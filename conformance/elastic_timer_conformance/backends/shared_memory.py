@@ -8,7 +8,7 @@ from typing import Any
 
 import elastic_timer
 from elastic_timer import SharedMemoryTimerServer, TimerRequest
-from elastic_timer.clock import SYSTEM_CLOCK, Clock, Instant
+from elastic_timer.clock import Instant
 from elastic_timer.shared_table import WorkerTable
 from elastic_timer.table_directory import Bell
 from elastic_timer.worker import WorkerId, start_time
@@ -44,7 +44,7 @@ class SharedMemoryBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        return _idle(SharedMemoryTimerServer(None, max_interval, clock=clock), clock, reap)
+        return _idle(SharedMemoryTimerServer(None, max_interval, clock=clock), reap)
 
     def observed_server(
         self,
@@ -53,16 +53,14 @@ class SharedMemoryBackend(Backend):
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
         server = SharedMemoryTimerServer(None, max_interval, on_event=on_event)
-        return _idle(server, SYSTEM_CLOCK, reap)
+        return _idle(server, reap)
 
     def last_progress_time(self, server: Any) -> float:
         progress: float = server.get_last_progress_time()
         return progress
 
 
-def _idle(
-    server: SharedMemoryTimerServer, clock: Clock, reap: Callable[[Any], bool] | None
-) -> IdleServer:
+def _idle(server: SharedMemoryTimerServer, reap: Callable[[Any], bool] | None) -> IdleServer:
     if reap is not None:
         server._reap_worker = reap  # type: ignore[method-assign, assignment]
     server._tables.open()
@@ -72,11 +70,14 @@ def _idle(
     def put(request: TimerRequest) -> None:
         """Store into the table of the worker that the request names, as its client would."""
         worker_id = WorkerId(request.worker_id, start_time(request.worker_id))
+        if worker_id <= 0:
+            server.register_timers([request])  # no process has a table under such a number
+            return
         if worker_id not in tables:
             tables[worker_id] = WorkerTable(server.directory, worker_id)
         if request.expiration_time < 0:
             tables[worker_id].disarm(request.scope_id)
-        elif tables[worker_id].arm(request.scope_id, Instant.of(request.expiration_time, clock)):
+        elif tables[worker_id].arm(request.scope_id, Instant.of(request.expiration_time)):
             bell.ring(worker_id)
 
     def close() -> None:
