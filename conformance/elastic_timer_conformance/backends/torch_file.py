@@ -10,12 +10,14 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from elastic_timer_conformance.backend import Backend, Capability, Deviation, IdleServer
+from elastic_timer_conformance.backend import Backend, Capability, Deviation, IdleServer, Refusal
 from elastic_timer_conformance.backends.torch_common import (
     EXPIRES_DEVIATIONS,
     api,
@@ -45,6 +47,8 @@ class TorchFileBackend(Backend):
     # The exit status of a child of the host is known when the server has ended the host.
     start_methods = ("fork", "spawn", "forkserver")
     capabilities = frozenset({Capability.SIGNAL, Capability.HEALTH})
+    # Seconds: ten attempts to open the pipe, a tenth apart.
+    when_unavailable = Refusal(BrokenPipeError, within=1.0)
     deviations = (
         *EXPIRES_DEVIATIONS,
         Deviation(
@@ -111,6 +115,17 @@ class TorchFileBackend(Backend):
     def send_raw(self, server: Any, data: bytes) -> None:
         Path(server._file_path).write_bytes(data)
 
+    def send_part(self, server: Any, request: Any) -> None:
+        data = self.raw_request(request)
+        # Never closed: this writer stays as it is for as long as its process lives.
+        os.write(os.open(server._file_path, os.O_WRONLY), data[: len(data) // 2])
+
+    def raw_request(self, request: Any) -> bytes:
+        return f"{request.to_json()}\n".encode()
+
+    def transport_paths(self, server: Any) -> Sequence[str]:
+        return [server._file_path]
+
     def idle_server(
         self,
         max_interval: float,
@@ -129,21 +144,24 @@ class IdleFileServer:
         self, max_interval: float, clock: ControlledClock, reap: Callable[[Any], bool] | None
     ) -> None:
         self._file_path = new_path()
-        self._clock = clock
-        self._began = time.monotonic()
         self._server = timer.FileTimerServer(self._file_path, RUN_ID, max_interval)
+        self._max_interval = max_interval
+        self._clock = clock
+        # When the watchdog began that a loop runs; None while watchdogs are run one by one.
+        self._began: float | None = None
+        self._has_read_all = False
+        self._restore_clock = replace_clock(timer, time=self._time, sleep=self._sleep)
         self._run_one = self._server._run_watchdog
         self._reap_one = self._server._reap_worker
         if reap is not None:
             self._reap_worker = reap  # type: ignore[method-assign, assignment]
-        self._server._run_watchdog = self._watchdog_in_loop
+        self._server._run_watchdog = self._run_in_loop
         self._server._reap_worker = self._reap_in_watchdog
         # A reader lets clients in. Opening it must not wait for one; reading has to, as the
         # server's own reading does.
         descriptor = os.open(self._file_path, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(descriptor, True)
         self._pipe = open(descriptor, encoding="utf-8")  # noqa: SIM115
-        self._restore_clock = replace_clock(timer, time=self._time, sleep=time.sleep)
         self.register_timers = self._server.register_timers
         self.clear_timers = self._server.clear_timers
         self.get_expired_timers = self._server.get_expired_timers
@@ -151,9 +169,10 @@ class IdleFileServer:
 
     def start(self) -> None:
         """Start the loop, which does nothing until a first client has opened the pipe."""
+        self._began = time.monotonic()
         self._server.start()
         # Be that client: what is tested is the loop and not the time before it.
-        with open(self._file_path, "wb"):
+        with suppress(FileNotFoundError), open(self._file_path, "wb"):
             while not self._server._is_client_started:
                 time.sleep(LOOK_AGAIN)
 
@@ -164,10 +183,10 @@ class IdleFileServer:
         Path(self._file_path).unlink(missing_ok=True)
 
     def _run_watchdog(self) -> None:
-        self._began = time.monotonic()
         self._run_one(self._pipe)
 
-    def _watchdog_in_loop(self, pipe: Any) -> None:
+    def _run_in_loop(self, pipe: Any) -> None:
+        self._began = time.monotonic()
         self._pipe, mine = pipe, self._pipe
         try:
             self._run_watchdog()
@@ -184,12 +203,24 @@ class IdleFileServer:
             return True
         return self._reap_worker(worker_id)
 
+    # A watchdog reads until `max_interval` has passed by the same clock that it judges by, which
+    # stands still. In a loop, real time passes beside it. One that is run by itself is told that
+    # its time for reading is over when it has found nothing more to read and is about to wait.
+
+    def _sleep(self, seconds: float) -> None:
+        if self._began is None:
+            self._has_read_all = True
+        else:
+            time.sleep(seconds)
+
     def _time(self) -> float:
-        # The server counts the time that it has read for by this same clock, so it cannot stand
-        # still during a watchdog.
-        return self._clock.time() + time.monotonic() - self._began
+        passed = 0.0 if self._began is None else time.monotonic() - self._began
+        if self._has_read_all:
+            self._has_read_all = False
+            passed = self._max_interval + 1
+        return self._clock.time() + passed
 
 
 def new_path() -> str:
-    """Return a path for a pipe of one's own, which the server makes."""
-    return os.path.join(tempfile.mkdtemp(prefix="timers-"), "pipe")
+    """Return a path for a pipe, in a directory that everybody can look into, as users have it."""
+    return os.path.join(tempfile.gettempdir(), f"timers-{uuid.uuid4()}")

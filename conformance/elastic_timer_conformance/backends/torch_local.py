@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 from elastic_timer_conformance.backend import Backend, Deviation, IdleServer, OpenQueue
+from elastic_timer_conformance.backends.mp_queue_bytes import send_bytes, send_half
 from elastic_timer_conformance.backends.torch_common import (
     EXPIRES_DEVIATIONS,
     api,
@@ -35,6 +37,89 @@ class TorchLocalBackend(Backend):
             "QUEUE-GET-ZERO-TIMEOUT",
             "get() stops after one request, since the time that it took used up the timeout",
             source(MultiprocessingRequestQueue.get),
+        ),
+        Deviation(
+            "QUEUE-KILLED-PRODUCER",
+            "producers share the queue's lock; one that is killed while it holds it leaves it "
+            "locked for ever",
+            source(LocalTimerClient.acquire),
+        ),
+        Deviation(
+            "QUEUE-STALLED-PRODUCER",
+            "producers share the queue's lock; one that is stopped while it holds it stops all "
+            "others",
+            source(LocalTimerClient.acquire),
+        ),
+        Deviation(
+            "QUEUE-BACKPRESSURE",
+            "what the pipe has no room for is kept in the worker's memory, however much it is",
+            source(LocalTimerClient.acquire),
+        ),
+        Deviation(
+            "CLIENT-ARMED",
+            "a thread of the worker sends the request after acquire has returned, if it still can",
+            source(LocalTimerClient.acquire),
+        ),
+        Deviation(
+            "CLIENT-FORK",
+            "a forked child lacks the queue's thread that sends, or finds a lock of its "
+            "parent's locked",
+            source(LocalTimerClient.acquire),
+        ),
+        Deviation(
+            "CLIENT-UNAVAILABLE",
+            "acquire returns as if the timer were armed, since nobody notices that the server "
+            "is dead",
+            source(LocalTimerClient.acquire),
+        ),
+        Deviation(
+            "SERVER-START-IDEMPOTENT",
+            "a second start() runs a second loop on the same table, and stop() ends neither for "
+            "sure",
+            source(LocalTimerServer.start),
+        ),
+        Deviation(
+            "SERVER-STOP-IDEMPOTENT",
+            "after a stop() before the start, start() runs a loop that ends at once",
+            source(LocalTimerServer.stop),
+        ),
+        Deviation(
+            "SERVER-RESTART",
+            "the flag that ends the loop is not taken back, so start() after stop() enforces "
+            "nothing, in silence",
+            source(LocalTimerServer.start),
+        ),
+        Deviation(
+            "WATCHDOG-PROMPT",
+            "the watchdog waits for a request for all of max_interval, whatever expires meanwhile",
+            source(LocalTimerServer._run_watchdog),
+        ),
+        Deviation(
+            "WATCHDOG-NO-FALSE-REAP",
+            "the time is sampled after the queue has been read, so that a release which came in "
+            "between, or was left unread, counts as not made",
+            source(LocalTimerServer._run_watchdog),
+        ),
+        Deviation(
+            "PROCESS-EXITED",
+            "nobody looks whether a worker is alive: its timers stay until they expire, and are "
+            "then carried out",
+            source(LocalTimerServer.get_expired_timers),
+        ),
+        Deviation(
+            "PROCESS-PID-REUSE",
+            "a worker is a number, and whichever process has it by now is killed",
+            source(LocalTimerServer._reap_worker),
+        ),
+        Deviation(
+            "PROCESS-NEVER-BROADCAST",
+            "the worker id is handed to kill(2) as it is, 0 and -1 included",
+            source(LocalTimerServer._reap_worker),
+        ),
+        Deviation(
+            "CLOCK-STEP",
+            "timers are judged by the wall clock",
+            source(LocalTimerServer._run_watchdog),
         ),
     )
 
@@ -78,3 +163,12 @@ class TorchLocalBackend(Backend):
             mp_queue.close()
 
         return IdleServer(server, mp_queue.put, close)
+
+    def send_raw(self, server: Any, data: bytes) -> None:
+        send_bytes(server._request_queue._mp_queue, data)
+
+    def send_part(self, server: Any, request: Any) -> None:
+        send_half(server._request_queue._mp_queue, request)
+
+    def raw_request(self, request: Any) -> bytes:
+        return pickle.dumps(request)

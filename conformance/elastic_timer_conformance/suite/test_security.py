@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import pickle
@@ -84,7 +85,8 @@ def test_a_pickle_is_not_loaded(
     end = time.monotonic() + allowance.signal
     scopes: list[str] = []
     while "last" not in scopes and time.monotonic() < end:
-        idle.server._run_watchdog()
+        with contextlib.suppress(Exception):  # as in a loop
+            idle.server._run_watchdog()
         found = idle.server.get_expired_timers(float("inf"))
         scopes = [timer.scope_id for timers in found.values() for timer in timers]
     assert "last" in scopes
