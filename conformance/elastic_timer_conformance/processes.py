@@ -74,6 +74,16 @@ class Server:
                 )
             time.sleep(LOOK_AGAIN)
 
+    def reach(self, journal: Journal) -> None:
+        """Return when a request of a new worker, which stays alive, is in its table.
+
+        The server waits for another one then, or is about to.
+        """
+        scope = f"reached {time.monotonic()}"
+        steps = (("acquire", scope, 3600.0), ("hang",))
+        self.host.start_worker(follow, *steps, journal=journal, server=self)
+        self.wait_for_timers(lambda timers: scope in [timer[1] for timer in timers])
+
     def pass_by(self, moment: float, journal: Journal) -> None:
         """Return when it has judged all timers as of a time after this moment (monotonic).
 
@@ -309,7 +319,9 @@ class Host:
         return True
 
     def close(self) -> None:
-        """End the host and everything that it has started."""
+        """End the host and everything that it has started, unless that has been done."""
+        if self._connection.closed:
+            return
         self._connection.close()
         for worker in self._workers:
             worker.signal(signal.SIGKILL)

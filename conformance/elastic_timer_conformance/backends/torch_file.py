@@ -57,6 +57,52 @@ class TorchFileBackend(Backend):
             source(timer.FileTimerServer._run_watchdog),
         ),
         Deviation(
+            "SECURITY-PERMISSIONS",
+            "the pipe is made with the permissions that the umask leaves, for other users too",
+            source(timer.FileTimerServer.__init__),
+        ),
+        Deviation(
+            "QUEUE-BACKPRESSURE",
+            "a full pipe raises BlockingIOError at once, out of the user's block",
+            source(timer.FileTimerClient._send_request),
+        ),
+        Deviation(
+            "QUEUE-STALLED-PRODUCER",
+            "readline() waits without a limit for the end of a line",
+            source(timer.FileTimerServer._get_requests),
+        ),
+        Deviation(
+            "QUEUE-MALFORMED",
+            "a line that is no request ends the watchdog, and what it had read before is lost",
+            source(timer.FileTimerServer._get_requests),
+        ),
+        Deviation(
+            "SERVER-STOP-NO-REAP",
+            "stop() ends the reading, and the table is judged once more without what is unread",
+            source(timer.FileTimerServer.stop),
+        ),
+        Deviation(
+            "WATCHDOG-NO-FALSE-REAP",
+            "the server sleeps between reading and judging, and a release sent meanwhile counts as "
+            "not made",
+            source(timer.FileTimerServer._get_requests),
+        ),
+        Deviation(
+            "PROCESS-PID-REUSE",
+            "a worker is a number, and whichever process has it by now is killed",
+            source(timer.FileTimerServer._reap_worker),
+        ),
+        Deviation(
+            "PROCESS-NEVER-BROADCAST",
+            "the worker id is handed to kill(2) as it is, 0 and -1 included",
+            source(timer.FileTimerServer._reap_worker),
+        ),
+        Deviation(
+            "CLOCK-STEP",
+            "timers are judged by the wall clock",
+            source(timer.FileTimerServer._run_watchdog),
+        ),
+        Deviation(
             "WATCHDOG-LATENCY",
             "after the first worker that is reaped the server is dead, and reaps no other",
             source(timer.FileTimerServer._run_watchdog),

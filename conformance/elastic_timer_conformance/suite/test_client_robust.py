@@ -22,7 +22,7 @@ from elastic_timer_conformance.processes import Host
 from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
 from elastic_timer_conformance.recording import RecordingClient
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.workers import WorkerContext, hang
+from elastic_timer_conformance.workers import WorkerContext, follow, hang
 from elastic_timer_conformance.workers_hang import WAYS_TO_HANG, hang_after_release, hang_at_once
 
 Measure = Callable[[str, float], None]
@@ -72,13 +72,12 @@ FORKS = ("os.fork", "multiprocessing")
 
 @requirement("CLIENT-FORK")
 @pytest.mark.parametrize("fork", FORKS)
-def test_forked_child_and_parent_have_timers_of_their_own(
-    host: Host, journal: Journal, backend: Backend, allowance: Allowance, fork: str
+def test_forked_child_is_reaped_for_its_own_timer(
+    host: Host, journal: Journal, allowance: Allowance, fork: str
 ) -> None:
     server = host.start_server(MAX_INTERVAL)
-    parent = host.start_worker(
-        fork_and_hang, fork, True, 3 * SOON, SOON, journal=journal, server=server
-    )
+    steps = (("acquire", "scope", SOON), ("hang",))
+    parent = host.start_worker(fork_and_hang, fork, NEVER, *steps, journal=journal, server=server)
     child = Death(parent.wait_for("forked")["child"])
     journal.open_gate("fork")
     deadline = journal.wait_for("acquire", allowance.signal, pid=child.pid)["deadline"]
@@ -88,8 +87,36 @@ def test_forked_child_and_parent_have_timers_of_their_own(
     )
     assert child.at is not None
     assert child.at >= deadline, "the child was reaped before its own deadline"
-    # The parent's timer has the scope that the child has released.
-    wait_reaped(parent, "armed", backend)
+    # Both have used the same scope.
+    server.pass_by(deadline, journal)
+    assert parent.is_alive, "the parent was reaped for the timer of its child"
+
+
+@requirement("CLIENT-FORK")
+@pytest.mark.parametrize("fork", FORKS)
+def test_forked_child_does_not_release_its_parent_s_timer(
+    host: Host, journal: Journal, backend: Backend, fork: str
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        journal_of_this = Journal(f"{journal.path}.{after}")
+        parent = host.start_worker(
+            fork_and_hang,
+            fork,
+            after,
+            ("release", "scope"),
+            ("hang",),
+            journal=journal_of_this,
+            server=server,
+        )
+        child = parent.wait_for("forked")["child"]
+        journal_of_this.open_gate("fork")
+        released = journal_of_this.wait_for("release", host.allowance.signal, pid=child)
+        if released["at"] >= parent.wait_for("armed")["deadline"]:
+            raise TooSlowError
+        wait_reaped(parent, "armed", backend)
 
 
 @requirement("CLIENT-FORK")
@@ -98,9 +125,7 @@ def test_parent_s_timers_do_not_apply_to_its_child(
     host: Host, journal: Journal, backend: Backend, fork: str
 ) -> None:
     server = host.start_server(MAX_INTERVAL)
-    parent = host.start_worker(
-        fork_and_hang, fork, False, SOON, NEVER, journal=journal, server=server
-    )
+    parent = host.start_worker(fork_and_hang, fork, SOON, ("hang",), journal=journal, server=server)
     child = Death(parent.wait_for("forked")["child"])
     journal.open_gate("fork")
     wait_reaped(parent, "armed", backend)
@@ -112,10 +137,15 @@ THREADS = 8
 ROUNDS = 100
 
 
-@requirement("CLIENT-THREADS")
-def test_many_threads_use_one_client(host: Host, journal: Journal) -> None:
+# They send faster than the server reads.
+@requirement("CLIENT-THREADS", "QUEUE-BACKPRESSURE")
+def test_many_threads_use_one_client(host: Host, journal: Journal, allowance: Allowance) -> None:
     server = host.open_server()
     worker = host.start_worker(acquire_in_threads, journal=journal, server=server)
+    end = time.monotonic() + allowance.startup
+    while not journal.entries("done", worker.pid):
+        assert time.monotonic() < end, "the threads do not come to an end"
+        server.run_watchdog()
     timers = server.watch_until(lambda timers: (worker.pid, "last", LATER) in timers)
     found = {scope: at for _, scope, at in timers if scope != "last"}
     # What each thread did last to its scopes.
@@ -208,26 +238,18 @@ def raised_by(function: Callable[[], None]) -> BaseException | None:
 # In workers --------------------------------------------------------------------------------------
 
 
-def fork_and_hang(
-    worker: WorkerContext, fork: str, acquires: bool, after: float, child_after: float
-) -> None:
-    """Hold a timer, fork, and hang. The child waits for the gate `fork`, and hangs too.
+def fork_and_hang(worker: WorkerContext, fork: str, after: float, *steps: Any) -> None:
+    """Fork, hold a timer of `after` seconds, and hang; the child follows the steps.
 
-    If it `acquires`, it has released its parent's scope before and acquired one of its own.
-    Writes `armed`, with the parent's deadline, and `forked`, with the child's number; and in the
-    child `acquire`, with its deadline.
+    The child does so after the gate `fork`. Writes `armed`, with the parent's deadline, and
+    `forked`, with the child's number.
     """
 
     def be_the_child() -> None:
         worker.journal.wait_at_gate("fork")
-        if acquires:
-            worker.client.release("scope")
-            deadline = time.monotonic() + child_after
-            worker.client.acquire("scope of the child", time.time() + child_after)
-            worker.journal.write("acquire", deadline=deadline)
-        hang()
+        follow(worker, *steps)
 
-    # The client has been used before there was a child.
+    # The client has been used before there is a child.
     worker.client.acquire("before", LATER)
     worker.client.release("before")
     if fork == "multiprocessing":
@@ -246,7 +268,10 @@ def fork_and_hang(
 
 
 def acquire_in_threads(worker: WorkerContext) -> None:
-    """Acquire and release in many threads; then, in the main thread, acquire `last`."""
+    """Acquire and release in many threads; then, in the main thread, acquire `last`.
+
+    Writes `done`.
+    """
     # Switch as often as the interpreter can.
     sys.setswitchinterval(1e-6)
     start = threading.Barrier(THREADS)
@@ -267,6 +292,7 @@ def acquire_in_threads(worker: WorkerContext) -> None:
         thread.join()
     worker.client.release("of all")
     worker.client.acquire("last", LATER)
+    worker.journal.write("done")
     hang()
 
 
