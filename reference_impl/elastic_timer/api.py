@@ -243,8 +243,10 @@ class TimerServer(abc.ABC):
         for worker_id, timers in self.get_expired_timers(now).items():
             known = unreaped.get(worker_id, set())
             timers = sorted(timers, key=lambda timer: timer.expiration_time)
-            self._tell_expired(worker_id, (t for t in timers if _key(t) not in known), now)
-            if self._enforce(worker_id, timers, now):
+            # As of here, and not of `now`, which may be a whole wait for requests ago.
+            dealt_with = Instant.now(self._clock)
+            self._tell_expired(worker_id, (t for t in timers if _key(t) not in known), dealt_with)
+            if self._enforce(worker_id, timers, dealt_with):
                 reaped.add(worker_id)
         self.clear_timers(reaped)
 

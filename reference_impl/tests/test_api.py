@@ -236,3 +236,15 @@ def test_progress_is_told(clock, wait_until):
     with server:
         clock.advance(100.0)
         wait_until(lambda: server.get_last_progress_time() == clock.wall, "progress to be told")
+
+
+def test_lateness_is_as_of_the_reaping_and_not_of_the_wait_before_it(clock):
+    class Waiting(ScriptedQueue):
+        def get(self, size, timeout):
+            clock.advance(3.0)
+            return super().get(size, timeout)
+
+    events = []
+    queue = Waiting([TimerRequest(1, "a", clock.wall - 1.0)])
+    ListServer(queue, clock=clock, on_event=events.append)._run_watchdog()
+    assert [(event.name, event.lateness) for event in events] == [("expired", 4.0), ("reaped", 4.0)]
