@@ -98,7 +98,8 @@ class TimerClient(Protocol):
     def acquire(self, scope_id: str, expiration_time: float) -> None:
         """Set this worker's timer for `scope_id` to `expiration_time`, seconds since the epoch.
 
-        CLIENT-ACQUIRE, CLIENT-REACQUIRE, CLIENT-ARMED, REQUEST-OVERSIZE.
+        CLIENT-ACQUIRE, CLIENT-REACQUIRE, CLIENT-ARMED, REQUEST-OVERSIZE; while the server is away,
+        DURABLE-SERVER-CRASH.
         """
 
     def release(self, scope_id: str) -> None:
@@ -161,7 +162,8 @@ class TimerServer(Protocol[Request]):
         """Run the watchdog loop in the background from now on.
 
         SERVER-START-NONBLOCKING, SERVER-START-IDEMPOTENT, SERVER-RESTART, WATCHDOG-SURVIVES,
-        WATCHDOG-CALL-COUNT, WATCHDOG-LATENCY, WATCHDOG-PROMPT.
+        WATCHDOG-CALL-COUNT, WATCHDOG-LATENCY, WATCHDOG-PROMPT; in place of a server that has
+        ended, DURABLE-SERVER-CRASH, and beside one that has not, DURABLE-TAKEOVER.
         """
 
     def stop(self) -> None:
