@@ -50,8 +50,9 @@ class Ledger:
 def hammer(worker: WorkerContext, after: float, burst: int, gates: str) -> None:
     """Hold timers of `after` seconds, one after the other, each released at once.
 
-    First a number of them, `burst`, after the gate `burst GATES`; then, without a pause, until the
-    gate `enough GATES` is open. Then the worker goes on until the gate `go`, and exits.
+    First a number of them, `burst`, after the gate `burst GATES`; then, from the gate `flood GATES`
+    on, without a pause until the gate `enough GATES` is open. Then the worker goes on until the
+    gate `go`, and exits.
     Writes `ready`, `burst`, with the last deadline, and `enough`, with it and the number of blocks.
     """
     ledger = Ledger(worker.journal, os.getpid()).open()
@@ -73,6 +74,7 @@ def hammer(worker: WorkerContext, after: float, burst: int, gates: str) -> None:
     for number in range(burst):
         hold(f"scope {number % 3}")
     worker.journal.write("burst", deadline=deadline)
+    worker.journal.wait_at_gate(f"flood {gates}")
     blocks = burst
     while not os.path.exists(f"{worker.journal.path}.enough {gates}"):
         for number in range(BLOCKS_AT_A_TIME):
