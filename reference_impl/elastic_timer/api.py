@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Self
 
+from .blocks import enter_block, leave_block
 from .clock import SYSTEM_CLOCK, Clock, Instant, finite_seconds
 from .events import EventListener, EventName, TimerEvent
 from .expires import configure, expires
@@ -81,6 +82,17 @@ class TimerClient(abc.ABC):
     @abc.abstractmethod
     def release(self, scope_id: str) -> None:
         """Disarm the calling worker's timer for ``scope_id``, if it is armed."""
+
+    def enter_block(self, block: expires) -> None:
+        """Arm the timer of a block that is entered; ``expires`` calls this.
+
+        It calls :meth:`acquire`. A client that can do it faster may have its own.
+        """
+        enter_block(self, block)
+
+    def leave_block(self, block: expires) -> None:
+        """Disarm the timer of a block that is left, or arm it again for the block around it."""
+        leave_block(self, block)
 
 
 class RequestQueue(abc.ABC):

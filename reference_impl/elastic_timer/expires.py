@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import _thread
 import logging
 import os
 import sys
 import threading
+from _thread import get_ident
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, SupportsFloat, TypeVar, cast
 
-from .clock import Instant, finite_seconds
+from .blocks import enter_block, leave_block
+from .clock import finite_seconds
 
 if TYPE_CHECKING:
     from .api import TimerClient
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_LONGEST = 1e300
+"""Seconds below which a number is finite and stays so when a clock's time is added."""
 
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200  # inspect's flags
 
@@ -66,15 +70,45 @@ class expires:
             guards a block already (make another one).
     """
 
-    __slots__ = ("_after", "_client", "_entered", "_scope", "_site")
+    __slots__ = (
+        "_client",
+        "_leave",
+        "_scope",
+        "_site",
+        "after",
+        "outer",
+        "scope_id",
+        "thread",
+        "word",
+    )
+
+    after: float
+    """Seconds from entering the block until its timer expires."""
+    scope_id: str
+    """The scope of the block's timer, from entering the block on."""
+    outer: expires | None
+    """The block around this one that has the same scope, while both are being executed."""
+    thread: int
+    """The thread that is in the block, if the client wants to know."""
+    word: int
+    """For the client's use: where the block's timer is."""
+
+    @property
+    def block(self) -> expires:
+        """Itself: what holds a timer is a block, or an ``acquire`` outside of any."""
+        return self
 
     def __init__(
         self, after: SupportsFloat, scope: str | None = None, client: TimerClient | None = None
     ) -> None:
-        self._after = finite_seconds(after, "after")
+        kind = type(after)
+        if (kind is float or kind is int) and -_LONGEST < after < _LONGEST:  # type: ignore[operator]
+            self.after = after  # type: ignore[assignment]
+        else:
+            self.after = finite_seconds(after, "after")
         self._scope = scope
         self._client = client
-        self._entered: tuple[TimerClient, str, int] | None = None
+        self._leave: Callable[[expires], None] | None = None
         if scope is None:
             caller = sys._getframe(1)
             self._site = f"{caller.f_code.co_filename}#{caller.f_lineno}"
@@ -86,17 +120,17 @@ class expires:
                 "no timer client: call configure(client) in this process before entering a block "
                 "that is guarded by expires(), or give expires(..., client=client)"
             )
-        if self._entered is not None:
+        if self._leave is not None:
             raise RuntimeError("this expires() guards a block already; make one for each block")
-        thread = _thread.get_ident()
-        if self._scope is None:
-            scope = _flow_scope(self._site, thread)
-            _enter(self, client, scope)
-        else:
-            scope = self._scope
-            with _shared_scopes:
-                _enter(self, client, scope)
-        self._entered = client, scope, thread
+        scope = self._scope
+        self.scope_id = _flow_scope(self._site) if scope is None else scope
+        try:
+            enter, leave = client.enter_block, client.leave_block
+        except AttributeError:
+            # It is nobody's subclass, but it may do.
+            enter, leave = partial(enter_block, client), partial(leave_block, client)
+        enter(self)
+        self._leave = leave
 
     def __exit__(
         self,
@@ -104,20 +138,16 @@ class expires:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._entered is None:
+        leave, self._leave = self._leave, None
+        if leave is None:
             return
-        (client, scope, _), self._entered = self._entered, None
         try:
-            if self._scope is None:
-                _leave(self, client, scope)
-            else:
-                with _shared_scopes:
-                    _leave(self, client, scope)
+            leave(self)
         except Exception:
             if exc is None:
                 raise
             # The block's own exception is the one that matters (CLIENT-RELEASE-QUIET).
-            logger.exception("could not release the timer %r after the block raised", scope)
+            logger.exception("could not release the timer %r after the block raised", self.scope_id)
 
     async def __aenter__(self) -> None:
         self.__enter__()
@@ -160,44 +190,18 @@ class expires:
 
     def _again(self) -> expires:
         """Return a new block like this one: calls may recurse and run side by side."""
-        again = expires(self._after, self._scope, self._client)
+        again = expires(self.after, self._scope, self._client)
         if self._scope is None:
             again._site = self._site
         return again
 
 
-# Blocks that are being executed, outermost first, by client and scope. A default scope belongs to
-# one thread, which needs no lock for it; explicit scopes may be shared between threads.
-_blocks: dict[tuple[int, str], list[expires]] = {}
-_shared_scopes = threading.RLock()  # reentrant, because a signal handler may guard a block too
-
-
-def _enter(block: expires, client: TimerClient, scope: str) -> None:
-    client.acquire(scope, Instant.now().after(block._after))
-    blocks = _blocks.get((id(client), scope))
-    if blocks is None:
-        _blocks[id(client), scope] = [block]
-    else:
-        blocks.append(block)
-
-
-def _leave(block: expires, client: TimerClient, scope: str) -> None:
-    blocks = _blocks[id(client), scope]
-    innermost = blocks[-1] is block
-    blocks.remove(block)
-    if not blocks:
-        del _blocks[id(client), scope]
-        client.release(scope)
-    elif innermost:
-        client.acquire(scope, Instant.now().after(blocks[-1]._after))
-    # Otherwise a block that was entered later, by another thread or task, keeps its timer.
-
-
-def _flow_scope(site: str, thread: int) -> str:
+def _flow_scope(site: str) -> str:
     """Return the default scope of a call site in this thread and its current asyncio task.
 
     The main thread's is the plain ``file#line``, as users expect to read it in a log.
     """
+    thread = get_ident()
     if thread != _main_thread:
         site = f"{site}@thread-{thread:x}"
     running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
@@ -212,14 +216,8 @@ _main_thread = threading.main_thread().ident
 
 
 def _after_fork_in_child() -> None:
-    """Forget the blocks of threads that the child does not have, and their hold on the lock."""
-    global _shared_scopes, _main_thread
-    _shared_scopes = threading.RLock()
-    thread = _main_thread = _thread.get_ident()
-    for key, blocks in list(_blocks.items()):
-        blocks[:] = [block for block in blocks if block._entered and block._entered[2] == thread]
-        if not blocks:
-            del _blocks[key]
+    global _main_thread
+    _main_thread = get_ident()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -20,6 +20,7 @@ from .api import TimerClient, TimerRequest
 from .clock import SYSTEM_CLOCK, Clock, Instant, acquirable
 from .errors import ServerUnavailableError
 from .events import EventListener
+from .expires import expires
 from .process_server import ProcessTimerServer
 from .shared_table import WorkerTable
 from .table_directory import Bell, TableDirectory, private_directory
@@ -39,9 +40,8 @@ class SharedMemoryTimerClient(TimerClient):
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         super().__init__()
         self._directory = Path(directory)
-        self._owner = -1  # the process whose table it is
-        self._table: WorkerTable
-        self._bell: Bell
+        self._table: WorkerTable | None = None
+        _clients.add(self)
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (str(self._directory),)
@@ -60,44 +60,64 @@ class SharedMemoryTimerClient(TimerClient):
                 While a server is merely away, timers are armed and wait for its replacement.
             TooManyTimersError: 65,536 timers are armed in this process already.
         """
-        if self._owner != os.getpid():
-            self._open()
-        if self._table.arm(scope_id, acquirable(expiration_time)):
-            self._bell.ring(current_worker())
+        expiration_time = acquirable(expiration_time)
+        (self._table or self._open()).arm(scope_id, expiration_time)
 
     def release(self, scope_id: str) -> None:
         """Disarm the calling worker's timer for ``scope_id``, if it is armed."""
-        if self._owner == os.getpid():
+        if self._table is not None:
             self._table.disarm(scope_id)
 
-    def _open(self) -> None:
+    def enter_block(self, block: expires) -> None:
+        """Arm the timer of a block that is entered; raises what :meth:`acquire` does."""
+        (self._table or self._open()).enter_block(block)
+
+    def leave_block(self, block: expires) -> None:
+        """Disarm the timer of a block that is left, or arm it again for the block around it."""
+        if self._table is not None:
+            self._table.leave_block(block)
+
+    def _open(self) -> WorkerTable:
         """Find this process's table: at first, and again in a forked child (CLIENT-FORK)."""
-        self._table, self._bell = _table_of_this_process(self._directory.resolve())
-        self._owner = os.getpid()
+        table = self._table = _table_of_this_process(self._directory.resolve())
+        # From here on, blocks go to the table directly.
+        self.enter_block = table.enter_block  # type: ignore[method-assign]
+        self.leave_block = table.leave_block  # type: ignore[method-assign]
+        return table
+
+    def _let_go(self) -> None:
+        self.__dict__.pop("enter_block", None)
+        self.__dict__.pop("leave_block", None)
+        self._table = None
 
 
 # A process has one table in a directory, however many clients it makes.
 _opened: dict[Path, tuple[WorkerTable, Bell]] = {}
 _opening = threading.Lock()
+_clients: weakref.WeakSet[SharedMemoryTimerClient] = weakref.WeakSet()
 
 
-def _table_of_this_process(directory: Path) -> tuple[WorkerTable, Bell]:
+def _table_of_this_process(directory: Path) -> WorkerTable:
     with _opening:
         if directory not in _opened:
             bell = Bell(directory)
+            worker_id = current_worker()
             try:
-                _opened[directory] = WorkerTable(directory, current_worker()), bell
+                table = WorkerTable(directory, worker_id, lambda: bell.ring(worker_id))
             except FileNotFoundError:
                 raise ServerUnavailableError(
                     errno.ENOENT, f"the timer server's directory {directory} is not there"
                 ) from None
-        return _opened[directory]
+            _opened[directory] = table, bell
+        return _opened[directory][0]
 
 
 def _after_fork_in_child() -> None:
     """Let go of the parent's tables, and make one's own when it is needed."""
     global _opening
     _opening = threading.Lock()
+    for client in list(_clients):
+        client._let_go()
     for table, bell in _opened.values():
         table.close()
         bell.close()

@@ -272,7 +272,7 @@ class TableDirectory(RequestQueue):
             self.forget(worker_id)  # left over from a worker that has ended meanwhile
             return None
         try:
-            table = TableReader(self._path / table_name(worker_id))
+            table = TableReader(self._path / table_name(worker_id), self._clock)
         except FileNotFoundError:
             return None  # forgotten already
         except (MalformedTableError, OSError) as error:

@@ -10,8 +10,8 @@ import time
 
 import pytest
 from elastic_timer import TimerClient, configure, expires
+from elastic_timer.blocks import _innermost
 from elastic_timer.clock import Instant
-from elastic_timer.expires import _blocks
 
 
 class Recorder(TimerClient):
@@ -39,7 +39,7 @@ def client():
     recorder = Recorder()
     configure(recorder)
     yield recorder
-    assert not _blocks, "every block that was entered was left"
+    assert not _innermost, "every block that was entered was left"
 
 
 def line_here() -> int:
@@ -194,7 +194,7 @@ def test_a_failing_release_is_told_when_the_block_ended_well():
     configure(Failing())
     with pytest.raises(OSError, match="the pipe is gone"), expires(after=10, scope="s"):
         pass
-    assert not _blocks
+    assert not _innermost
 
 
 def test_a_failing_acquire_leaves_nothing_behind():
@@ -205,7 +205,7 @@ def test_a_failing_acquire_leaves_nothing_behind():
     configure(Broken())
     with pytest.raises(OSError, match="no server"), expires(after=10, scope="s"):
         pytest.fail("the block must not run")
-    assert not _blocks
+    assert not _innermost
 
 
 @pytest.mark.parametrize("after", [float("nan"), float("inf"), "5", None])
@@ -278,7 +278,7 @@ def test_it_refuses_generator_functions_and_says_what_to_do():
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["alone", "beside a thread in the scope"])
-def test_a_forked_child_leaves_the_blocks_it_is_in_and_knows_of_no_others(elsewhere):
+def test_a_forked_child_leaves_the_innermost_it_is_in_and_knows_of_no_others(elsewhere):
     """What the child tells its client is reported by its exit status."""
     recorder = Recorder()
     done = threading.Event()

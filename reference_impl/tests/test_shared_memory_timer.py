@@ -184,6 +184,19 @@ def test_a_forked_child_has_a_table_of_its_own(directory):
         client.release("parent's")
 
 
+def test_a_child_forked_inside_a_block_leaves_it_without_a_trace(directory):
+    with SharedMemoryTimerServer(directory) as server:
+        with expires(after=600, scope="s", client=server.client()):
+            child = os.fork()
+        if child == 0:
+            with expires(after=600, scope="s", client=server.client()):
+                pass
+            os._exit(0 if not any(server._tables.armed_timers().values()) else 1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert not any(server.get_expired_timers(float("inf")).values())
+
+
 def test_tables_of_dead_workers_are_taken_away(directory, wait_until):
     with SharedMemoryTimerServer(directory, max_interval=0.01) as server:
         worker = SPAWN.Process(target=hang, args=(server.client(), 600.0))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from elastic_timer import expires
 from elastic_timer.clock import Instant
 from elastic_timer.errors import RequestTooLargeError, TooManyTimersError
 from elastic_timer.shared_table import (
@@ -34,8 +37,14 @@ def at(deadline: float) -> Instant:
 
 
 @pytest.fixture
-def table(tmp_path):
-    table = WorkerTable(tmp_path, WORKER)
+def rings():
+    """One entry for each time that the server was told."""
+    return []
+
+
+@pytest.fixture
+def table(tmp_path, rings):
+    table = WorkerTable(tmp_path, WORKER, lambda: rings.append(None))
     yield table
     table.close()
 
@@ -64,7 +73,8 @@ class BothSides(RuleBasedStateMachine):
 
         self.directory = tempfile.TemporaryDirectory()
         path = Path(self.directory.name)
-        self.table = WorkerTable(path, WORKER)
+        self.rings: list[None] = []
+        self.table = WorkerTable(path, WORKER, lambda: self.rings.append(None))
         self.reader = TableReader(path / table_name(WORKER))
         self.held: dict[str, Instant] = {}
         self.known: dict[str, Instant] = {}
@@ -72,8 +82,9 @@ class BothSides(RuleBasedStateMachine):
 
     @rule(scope=SCOPES, deadline=st.integers(1, 50).map(float))
     def arm(self, scope, deadline):
-        told = self.table.arm(scope, at(deadline))
-        assert told == (deadline < self.bound), "exactly the earlier ones are told"
+        self.rings.clear()
+        self.table.arm(scope, at(deadline))
+        assert bool(self.rings) == (deadline < self.bound), "exactly the earlier ones are told"
         self.held[scope] = at(deadline)
 
     @rule(scope=SCOPES)
@@ -112,17 +123,68 @@ TestBothSides = BothSides.TestCase
 TestBothSides.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
-def test_a_loop_through_one_block_tells_the_server_once(table, reader):
-    told = 0
+def test_a_loop_through_one_block_tells_the_server_once(table, reader, rings):
     for step in range(1, 1000):
-        if table.arm("step", at(60.0 + step)):
-            told += 1
-            table.disarm("step")  # the block was left before the server looked
+        table.arm("step", at(60.0 + step))
+        table.disarm("step")  # the block was left before the server looked
+        if rings == [None] and step == 1:
             reader.unbound()
             reader.changes()
             reader.bind(float(step))
-        table.disarm("step")
-    assert told == 1
+    assert rings == [None]
+
+
+def client_of(table):
+    """A client as ``expires`` needs one."""
+    return SimpleNamespace(enter_block=table.enter_block, leave_block=table.leave_block)
+
+
+def deadlines(reader):
+    """What is armed, with the whole seconds from now to the deadline."""
+    now = time.monotonic()
+    return {scope: round(expiration.monotonic - now) for scope, expiration in reader.armed()}
+
+
+def test_a_block_is_armed_while_it_is_executed(table, reader):
+    with expires(after=10, scope="s", client=client_of(table)):
+        assert deadlines(reader) == {"s": 10}
+        ((_, expiration),) = reader.armed()
+        assert abs(expiration - time.time() - 10) < 5, "the expiration time follows from it"
+    assert reader.armed() == []
+
+
+def test_an_inner_block_of_the_same_scope_ends_by_arming_the_outer_again(table, reader):
+    client = client_of(table)
+    with expires(after=100, scope="s", client=client):
+        with expires(after=10, scope="s", client=client):
+            assert deadlines(reader) == {"s": 10}
+        assert deadlines(reader) == {"s": 100}
+    assert reader.armed() == []
+
+
+def test_a_block_that_is_left_before_a_later_one_of_its_scope_keeps_the_laters_timer(table, reader):
+    first, second, third = (expires(after, "s", client_of(table)) for after in (10, 20, 30))
+    for block in (first, second, third):
+        block.__enter__()
+    second.__exit__(None, None, None)
+    assert deadlines(reader) == {"s": 30}
+    third.__exit__(None, None, None)
+    assert deadlines(reader) == {"s": 10}
+    first.__exit__(None, None, None)
+    assert reader.armed() == []
+
+
+def test_blocks_and_calls_may_use_one_scope(table, reader):
+    table.arm("s", Instant.now().after(100))
+    with expires(after=10, scope="s", client=client_of(table)):
+        assert deadlines(reader) == {"s": 10}
+        table.arm("s", Instant.now().after(50))
+        assert deadlines(reader) == {"s": 50}
+    assert reader.armed() == []
+    with expires(after=10, scope="s", client=client_of(table)):
+        table.disarm("s")
+        assert reader.armed() == []
+    assert reader.armed() == []
 
 
 def test_timers_that_were_dropped_come_back_when_they_are_acquired_anew(table, reader):
@@ -260,7 +322,7 @@ def test_a_number_of_slots_that_cannot_be_is_reported(table, reader):
 
 def test_both_sides_give_their_descriptors_back(tmp_path):
     before = os.listdir("/proc/self/fd")
-    table = WorkerTable(tmp_path, WORKER)
+    table = WorkerTable(tmp_path, WORKER, lambda: None)
     reader = TableReader(tmp_path / table_name(WORKER))
     reader.close()
     table.close()

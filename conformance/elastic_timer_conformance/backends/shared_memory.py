@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -74,11 +75,12 @@ def _idle(server: SharedMemoryTimerServer, reap: Callable[[Any], bool] | None) -
             server.register_timers([request])  # no process has a table under such a number
             return
         if worker_id not in tables:
-            tables[worker_id] = WorkerTable(server.directory, worker_id)
+            ring = partial(bell.ring, worker_id)
+            tables[worker_id] = WorkerTable(server.directory, worker_id, ring)
         if request.expiration_time < 0:
             tables[worker_id].disarm(request.scope_id)
-        elif tables[worker_id].arm(request.scope_id, Instant.of(request.expiration_time)):
-            bell.ring(worker_id)
+        else:
+            tables[worker_id].arm(request.scope_id, Instant.of(request.expiration_time))
 
     def close() -> None:
         server.stop()
