@@ -88,6 +88,32 @@ class TorchFileBackend(Backend):
             source(timer.FileTimerServer._get_requests),
         ),
         Deviation(
+            "SERVER-START-IDEMPOTENT",
+            "a second start() runs a second loop on the same table and the same pipe",
+            source(timer.FileTimerServer.start),
+        ),
+        Deviation(
+            "SERVER-STOP-IDEMPOTENT",
+            "stop() before the start removes the pipe, and start() then runs no loop",
+            source(timer.FileTimerServer.stop),
+        ),
+        Deviation(
+            "SERVER-RESTART",
+            "stop() has removed the pipe, and start() does not make it again",
+            source(timer.FileTimerServer.stop),
+        ),
+        Deviation(
+            "WATCHDOG-PROMPT",
+            "the watchdog reads for all of max_interval, whatever expires meanwhile",
+            source(timer.FileTimerServer._get_requests),
+        ),
+        Deviation(
+            "PROCESS-EXITED",
+            "a worker that has exited counts as running for as long as its parent has not waited "
+            "for it, and so its timers stay",
+            source(timer.FileTimerServer.is_process_running),
+        ),
+        Deviation(
             "PROCESS-PID-REUSE",
             "a worker is a number, and whichever process has it by now is killed",
             source(timer.FileTimerServer._reap_worker),
