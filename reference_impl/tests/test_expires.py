@@ -278,7 +278,7 @@ def test_it_refuses_generator_functions_and_says_what_to_do():
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["alone", "beside a thread in the scope"])
-def test_a_forked_child_leaves_the_innermost_it_is_in_and_knows_of_no_others(elsewhere):
+def test_a_forked_child_leaves_the_blocks_it_is_in_and_knows_of_no_others(elsewhere):
     """What the child tells its client is reported by its exit status."""
     recorder = Recorder()
     done = threading.Event()
