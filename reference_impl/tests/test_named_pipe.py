@@ -142,10 +142,8 @@ def test_a_path_without_a_directory_is_refused(tmp_path):
 def hold(path, report) -> None:
     """Have the pipe until killed, and a forked child that does nothing."""
     pipe = open_pipe(path)
-    child = os.fork()
-    if child == 0:
-        signal.pause()
-    report.send(child)
+    if os.fork() == 0:
+        report.send(os.getpid())  # by now it has closed what the fork copied
     signal.pause()
     pipe.close()
 
