@@ -15,6 +15,8 @@ nox.options.sessions = ["tests", "lint", "types", "spec", "docs"]
 
 ROOT = Path(__file__).parent
 TORCH = "torch==2.13.0"
+# They are skipped, with the reason, wherever PyTorch is not installed.
+NEED_TORCH = ["conformance/tests/test_interoperability.py", "docs/tests/test_findings.py"]
 PACKAGES = [
     "spec/elastic_timer_spec",
     "reference_impl/elastic_timer",
@@ -36,10 +38,32 @@ def conformance(session: nox.Session) -> None:
 # pip chooses a CPU build of PyTorch where one is offered; uv would fetch CUDA's packages as well.
 @nox.session(venv_backend="venv")
 def conformance_torch(session: nox.Session) -> None:
-    """Judge PyTorch's own backends, with PyTorch installed: the backends named torch-…"""
-    session.install(TORCH, "numpy")
+    """Judge PyTorch's own backends, torch-local and torch-file, and run what needs PyTorch.
+
+    With arguments, the suite gets them; with a part of the suite selected, only that is run.
+    """
+    session.install(TORCH)
     session.install("-e", ".[conformance]")
-    session.run("python", "-m", "elastic_timer_conformance", *session.posargs)
+    suite = ("python", "-m", "elastic_timer_conformance")
+    if session.posargs:
+        session.run(*suite, *session.posargs)
+    else:
+        session.run(*suite, "--backend=torch-local")
+        session.run(*suite, "--backend=torch-file")
+    names = {argument.partition("=")[0] for argument in session.posargs}
+    if names <= {"--backend", "--report-json", "--allowance"}:
+        session.run("python", "-m", "pytest", *NEED_TORCH)
+
+
+@nox.session(venv_backend="venv")
+def verdicts(session: nox.Session) -> None:
+    """Judge the backends that the site shows side by side, and keep their reports in docs/data."""
+    session.install(TORCH)
+    session.install("-e", ".[conformance]")
+    for name in ("local", "local-mp-queue", "torch-local", "torch-file"):
+        report = ROOT / "docs" / "data" / f"{name}.json"
+        suite = ("python", "-m", "elastic_timer_conformance")
+        session.run(*suite, f"--backend={name}", f"--report-json={report}")
 
 
 @nox.session

@@ -26,6 +26,7 @@ extensions = [
     "requirement_cards",
     "requirement_links",
     "traceability_tables",
+    "verdict_matrix",
     "sphinx_design",
     "sphinx_copybutton",
 ]
