@@ -18,6 +18,10 @@ def local_clients(client: elastic_timer.LocalTimerClient) -> formal.TimerClient:
     return client
 
 
+def file_clients(client: elastic_timer.FileTimerClient) -> formal.TimerClient:
+    return client
+
+
 def queues(queue: elastic_timer.RequestQueue) -> formal.RequestQueue[elastic_timer.TimerRequest]:
     return queue
 
@@ -32,5 +36,11 @@ def servers(server: elastic_timer.TimerServer) -> formal.TimerServer[elastic_tim
 
 def local_servers(
     server: elastic_timer.LocalTimerServer,
+) -> formal.TimerServer[elastic_timer.TimerRequest]:
+    return server
+
+
+def file_servers(
+    server: elastic_timer.FileTimerServer,
 ) -> formal.TimerServer[elastic_timer.TimerRequest]:
     return server
