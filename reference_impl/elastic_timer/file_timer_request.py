@@ -41,6 +41,9 @@ _SIGNALS = range(-(2**31), signal.NSIG)
 """What may be asked for: a signal that there is, or none."""
 
 
+_encode = json.JSONEncoder(allow_nan=False).encode
+
+
 class FileTimerRequest(TimerRequest):
     """A request that also says which signal its timer reaps the worker with.
 
@@ -106,7 +109,7 @@ class FileTimerRequest(TimerRequest):
             scope = scope_id.encode("utf-8", "surrogatepass")
             fields["scope_id"] = "sha256:" + hashlib.sha256(scope).hexdigest()
             fields["scope_base64"] = base64.b64encode(scope).decode("ascii")
-        return json.dumps(fields, allow_nan=False)
+        return _encode(fields)
 
 
 def _is_plain(scope_id: str) -> bool:

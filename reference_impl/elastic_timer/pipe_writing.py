@@ -12,8 +12,8 @@ import select
 import signal
 import time
 
-# signal.getsignal makes an enum of the answer, at ten times the cost.
-from _signal import getsignal  # type: ignore[import-not-found]
+# The module signal makes enums of these, at ten times the cost.
+from _signal import SIG_DFL, SIGPIPE, getsignal  # type: ignore[import-not-found]
 
 from .errors import RequestQueueFullError, RequestTooLargeError
 
@@ -68,7 +68,7 @@ def write_whole(fd: int, data: bytes, patience: float) -> None:
 
 
 def _write(fd: int, data: bytes) -> None:
-    if getsignal(signal.SIGPIPE) == signal.SIG_DFL:
+    if getsignal(SIGPIPE) == SIG_DFL:
         _write_without_sigpipe(fd, data)
     else:
         os.write(fd, data)
@@ -76,11 +76,11 @@ def _write(fd: int, data: bytes) -> None:
 
 def _write_without_sigpipe(fd: int, data: bytes) -> None:
     """Write, in a program that SIGPIPE ends: a timer server that is gone is to end no worker."""
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {SIGPIPE})
     try:
         os.write(fd, data)
     except BrokenPipeError:
-        signal.sigtimedwait({signal.SIGPIPE}, 0)  # it is pending for this thread; take it away
+        signal.sigtimedwait({SIGPIPE}, 0)  # it is pending for this thread; take it away
         raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
