@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["send_bytes", "send_half"]
 
 
+class _Bytes:
+    """Something that is loaded by loading these bytes: what they do, or raise, is what it does."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
+        return pickle.loads, (self._data,)
+
+
 def send_bytes(mp_queue: Any, data: bytes) -> None:
-    """Do what `put` does with something that pickles to `data`."""
-    mp_queue._sem.acquire()
-    with mp_queue._wlock:
-        mp_queue._writer.send_bytes(data)
+    """Do what `put` does with something that pickles to `data`, in turn with its other requests."""
+    mp_queue.put(_Bytes(data))
 
 
 def send_half(mp_queue: Any, request: object) -> None:

@@ -165,11 +165,12 @@ def test_a_dead_server_is_told_of(
 ) -> None:
     host = borrow_host(start_method)
     server = host.start_server(MAX_INTERVAL)
-    workers = [
-        host.start_worker(acquire_after_the_end, journal=journal, server=server) for _ in range(2)
-    ]
-    for worker in workers:
+    workers = []
+    for _ in range(2):
+        # One after the other: the second may inherit what the server has opened for the first.
+        worker = host.start_worker(acquire_after_the_end, journal=journal, server=server)
         worker.wait_for("acquired")
+        workers.append(worker)
     host.signal(signal.SIGKILL)
     assert host.death.wait(allowance.signal)
     journal.open_gate("dead")
