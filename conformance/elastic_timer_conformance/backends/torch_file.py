@@ -77,6 +77,12 @@ class TorchFileBackend(Backend):
             source(timer.FileTimerServer._get_requests),
         ),
         Deviation(
+            "CLIENT-UNAVAILABLE",
+            "a worker that was forked keeps the pipe's reading end open, so that nobody notices "
+            "that the server is dead",
+            source(timer.FileTimerServer._watchdog_loop),
+        ),
+        Deviation(
             "SERVER-STOP-NO-REAP",
             "stop() ends the reading, and the table is judged once more without what is unread",
             source(timer.FileTimerServer.stop),

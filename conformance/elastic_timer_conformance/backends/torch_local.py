@@ -51,6 +51,11 @@ class TorchLocalBackend(Backend):
             source(LocalTimerClient.acquire),
         ),
         Deviation(
+            "QUEUE-MALFORMED",
+            "what cannot be unpickled ends the watchdog, and what it had read before is lost",
+            source(MultiprocessingRequestQueue.get),
+        ),
+        Deviation(
             "QUEUE-BACKPRESSURE",
             "what the pipe has no room for is kept in the worker's memory, however much it is",
             source(LocalTimerClient.acquire),

@@ -175,8 +175,8 @@ def test_a_dead_server_is_told_of(
     assert host.death.wait(allowance.signal)
     journal.open_gate("dead")
     documented = backend.when_unavailable
-    # What is not documented may take any time; this only bounds the test.
-    patience = allowance.signal + (documented.within if documented else 0)
+    # An implementation may import what it needs to say what is wrong; PyTorch does, for seconds.
+    patience = allowance.startup + (documented.within if documented else 0)
     for worker in workers:
         seen = worker.wait_for("came back", patience)
         assert seen["kinds"], "acquire returned as if the timer were armed; the server is dead"
