@@ -22,10 +22,10 @@ from .errors import ServerUnavailableError
 from .events import EventListener
 from .expires import expires
 from .process_server import ProcessTimerServer
-from .shared_table import WorkerTable
 from .table_directory import Bell, TableDirectory, private_directory
 from .timer_table import TimerTable
 from .worker import WorkerId, current_worker
+from .worker_table import WorkerTable
 
 __all__ = ["SharedMemoryTimerClient", "SharedMemoryTimerServer"]
 

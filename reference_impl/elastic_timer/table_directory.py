@@ -26,7 +26,8 @@ from pathlib import Path
 from .api import RequestQueue, TimerRequest
 from .clock import Clock
 from .errors import ServerRunningError, ServerUnavailableError
-from .shared_table import MalformedTableError, TableReader, table_name, worker_of
+from .shared_table import MalformedTableError, table_name, worker_of
+from .table_reader import TableReader
 from .worker import UNKNOWN, WorkerId, start_time
 
 __all__ = ["Bell", "TableDirectory", "private_directory"]

@@ -14,16 +14,15 @@ from elastic_timer import expires
 from elastic_timer.clock import Instant
 from elastic_timer.errors import RequestTooLargeError, TooManyTimersError
 from elastic_timer.shared_table import (
-    _FIRST_SLOT,
-    _GROWTH,
+    FIRST_SLOT,
     MAX_SCOPE_BYTES,
     MalformedTableError,
-    TableReader,
-    WorkerTable,
     table_name,
     worker_of,
 )
+from elastic_timer.table_reader import TableReader
 from elastic_timer.worker import WorkerId
+from elastic_timer.worker_table import _GROWTH, WorkerTable
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -221,7 +220,7 @@ def test_timers_that_stay_armed_get_slots_of_their_own(table, reader):
 
 
 def test_too_many_timers_are_an_error_that_disturbs_nothing(table, monkeypatch):
-    monkeypatch.setattr("elastic_timer.shared_table.MAX_SLOTS", _GROWTH)
+    monkeypatch.setattr("elastic_timer.worker_table.MAX_SLOTS", _GROWTH)
     for step in range(_GROWTH):
         table.arm(f"step {step}", at(5.0))
     with pytest.raises(TooManyTimersError, match="never left"):
@@ -309,7 +308,7 @@ def test_a_link_is_not_followed(tmp_path, table):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_deadline_that_is_no_time_is_reported_and_never_expires(table, reader, value):
     table.arm("s", at(5.0))
-    table._words[_FIRST_SLOT] = value
+    table._words[FIRST_SLOT] = value
     with pytest.raises(MalformedTableError, match="damaged"):
         reader.changes()
 

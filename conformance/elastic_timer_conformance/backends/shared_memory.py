@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import elastic_timer
-from elastic_timer import SharedMemoryTimerServer, TimerRequest
+from elastic_timer import SharedMemoryTimerClient, SharedMemoryTimerServer, TimerRequest
 from elastic_timer.clock import Instant
-from elastic_timer.shared_table import WorkerTable
-from elastic_timer.table_directory import Bell
+from elastic_timer.errors import ServerRunningError, ServerUnavailableError
+from elastic_timer.table_directory import Bell, ring_of
 from elastic_timer.worker import WorkerId, start_time
+from elastic_timer.worker_table import WorkerTable
 
-from elastic_timer_conformance.backend import Backend, Capability, IdleServer
+from elastic_timer_conformance.backend import Backend, Capability, IdleServer, Refusal
 from elastic_timer_conformance.clock import ControlledClock
 
 
@@ -22,7 +26,9 @@ class SharedMemoryBackend(Backend):
     """Judges `elastic_timer` with its shared-memory server."""
 
     name = "shared-memory"
-    capabilities = frozenset({Capability.EVENTS, Capability.HEALTH})
+    capabilities = frozenset({Capability.EVENTS, Capability.HEALTH, Capability.DURABLE})
+    when_unavailable: ClassVar[Refusal | None] = Refusal(ServerUnavailableError, within=0.0)
+    when_served: ClassVar[type[Exception] | None] = ServerRunningError
 
     @property
     def api(self) -> Any:
@@ -59,6 +65,39 @@ class SharedMemoryBackend(Backend):
     def last_progress_time(self, server: Any) -> float:
         progress: float = server.get_last_progress_time()
         return progress
+
+    def send_raw(self, server: Any, data: bytes) -> None:
+        bell = os.open(server.directory / "bell", os.O_WRONLY)
+        os.write(bell, data)
+        os.close(bell)
+
+    def send_part(self, server: Any, request: Any) -> None:
+        ring = self.raw_request(request)
+        self.send_raw(server, ring[: len(ring) // 2])
+
+    def raw_request(self, request: Any) -> bytes:
+        return ring_of(WorkerId(request.worker_id, start_time(request.worker_id)))
+
+    def transport_paths(self, server: Any) -> Sequence[str]:
+        return [str(server.directory), *map(str, server.directory.iterdir())]
+
+    def place(self, server: Any) -> Any:
+        return str(server.directory)
+
+    def new_place(self) -> Any:
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        return tempfile.mkdtemp(prefix="elastic-timer-", dir=memory)
+
+    def remove_place(self, place: Any) -> None:
+        shutil.rmtree(place, ignore_errors=True)
+
+    def start_replacement(self, place: Any, max_interval: float) -> Any:
+        server = SharedMemoryTimerServer(place, max_interval)
+        server.start()
+        return server
+
+    def client_at(self, place: Any) -> Any:
+        return SharedMemoryTimerClient(place)
 
 
 def _idle(server: SharedMemoryTimerServer, reap: Callable[[Any], bool] | None) -> IdleServer:
