@@ -1,0 +1,140 @@
+"""The results as Markdown: a table for each question, and one of the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from ..harness.measurement import Measurement, Quantity
+from ..harness.progress import duration
+from ..harness.results import EntrantResult, MeasurementResult, Results
+from ..harness.summary import Summary, ratio
+from ..measurements import MEASUREMENTS
+from .figures import figure, times
+from .targets import verdicts
+
+__all__ = ["measurement_section", "origin_table", "results_page", "target_table"]
+
+
+def results_page(results: Results, plots: Collection[str] = ()) -> str:
+    """Return everything: where the figures come from, the targets, and every table.
+
+    Args:
+        results: of one run.
+        plots: names of the files with plots, to be shown as a MyST page does, each above its table.
+    """
+    parts = [origin_table(results), "## Targets", target_table(results)]
+    for name, result in results.measurements.items():
+        parts.append(f"## {MEASUREMENTS[name].title}")
+        plot = f"benchmark-{name}.svg"
+        if plot in plots:
+            parts.append(f"```{{raw}} html\n:file: data/{plot}\n```")
+        parts.append(measurement_section(result))
+    return "\n\n".join(parts) + "\n"
+
+
+def origin_table(results: Results) -> str:
+    """Return where, when and with what the figures were measured."""
+    machine = results.machine
+    rows = [
+        ("Machine", f"{machine['processor']}, {machine['cores']} cores"),
+        ("Memory", figure(float(machine["memory"]), "bytes")),
+        ("System", f"{machine['system']}, {machine['python']}"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in results.versions.items())),
+        ("Date", f"{results.date}, {duration(results.seconds)} minutes"),
+        ("Load average", f"{results.load[0]:.1f} before, {results.load[1]:.1f} after"),
+        ("Command", f"`{results.command}`"),
+    ]
+    text = _table(("", ""), rows)
+    if results.quick:
+        text += (
+            "\n\n**These are the figures of a quick run:** they show that everything works, and"
+            " little more."
+        )
+    return text
+
+
+def target_table(results: Results) -> str:
+    """Return each target with what was measured, met or not."""
+    words = {True: "met", False: "**not met**", None: "not measured"}
+    rows = [(each.target, each.measured, words[each.met]) for each in verdicts(results)]
+    return _table(("Target", "Measured", ""), rows)
+
+
+def measurement_section(result: MeasurementResult) -> str:
+    """Return the method, the figures of everybody, and what went wrong."""
+    measurement = MEASUREMENTS[result.name]
+    quantities = [
+        quantity
+        for quantity in measurement.quantities
+        if any(entrant.summary(quantity.id) for entrant in result.entrants.values())
+    ]
+    reference = result.entrants.get(measurement.reference)
+    rows = [
+        (entrant.label, *_cells(entrant, reference, quantities))
+        for entrant in result.entrants.values()
+    ]
+    parts = [
+        measurement.method,
+        _table(("", *(quantity.title for quantity in quantities)), rows),
+        _legend(measurement, quantities),
+    ]
+    parts += _failures(result)
+    return "\n\n".join(parts)
+
+
+def _cells(
+    entrant: EntrantResult, reference: EntrantResult | None, quantities: Iterable[Quantity]
+) -> Iterator[str]:
+    for quantity in quantities:
+        summary = entrant.summary(quantity.id)
+        if summary is None:
+            yield "-"
+            continue
+        value = float(getattr(summary, quantity.statistic))
+        cell = f"**{figure(value, quantity.unit)}**{_spread(summary, quantity)}"
+        other = reference.summary(quantity.id) if reference else None
+        if quantity.unit != "count" and other is not None and reference is not entrant:
+            known = float(getattr(other, quantity.statistic))
+            # How many times better: above one, whoever is named in the row wins.
+            better = ratio(value, known) if quantity.higher_is_better else ratio(known, value)
+            cell += f", {times(better)}"
+        yield cell
+
+
+def _spread(summary: Summary, quantity: Quantity) -> str:
+    if quantity.unit == "count" or summary.count < 2:
+        return ""
+    if quantity.id == "delay" and quantity.statistic == "median":
+        worst, p99 = figure(summary.maximum, "s"), figure(summary.p99, "s")
+        return f" (p99 {p99}, worst {worst}, of {summary.count:,})"
+    return f" ({figure(summary.low, quantity.unit)} to {figure(summary.high, quantity.unit)})"
+
+
+def _legend(measurement: Measurement, quantities: Sequence[Quantity]) -> str:
+    text = "Bold: the median"
+    if any(quantity.statistic == "total" for quantity in quantities):
+        text += " (of counts, the total; of the latest reaping, the maximum)"
+    text += "; in parentheses, the quartiles"
+    if measurement.name == "delay":
+        text = "Bold: the median; in parentheses, the 99th percentile and the worst"
+    if any(quantity.unit != "count" for quantity in quantities):
+        text += f"; then, how many times better than {_reference_label(measurement)}"
+    return text + "."
+
+
+def _reference_label(measurement: Measurement) -> str:
+    return next(e.label for e in measurement.full.entrants if e.name == measurement.reference)
+
+
+def _failures(result: MeasurementResult) -> Iterator[str]:
+    for entrant in result.entrants.values():
+        if entrant.errors:
+            last = entrant.errors[-1].strip().splitlines()[-1]
+            yield f"{entrant.label}: {len(entrant.errors)} turns failed; the last: `{last}`"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in lines
+    )
