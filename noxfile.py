@@ -16,7 +16,11 @@ nox.options.sessions = ["tests", "lint", "types", "spec", "docs"]
 ROOT = Path(__file__).parent
 TORCH = "torch==2.13.0"
 # They are skipped, with the reason, wherever PyTorch is not installed.
-NEED_TORCH = ["conformance/tests/test_interoperability.py", "docs/tests/test_findings.py"]
+NEED_TORCH = [
+    "conformance/tests/test_interoperability.py",
+    "conformance/tests/test_interoperability_file.py",
+    "docs/tests/test_findings.py",
+]
 PACKAGES = [
     "spec/elastic_timer_spec",
     "reference_impl/elastic_timer",
@@ -71,6 +75,14 @@ def tests(session: nox.Session) -> None:
     """Run the tests of the specification, the reference implementation, the suite and the docs."""
     session.install("-e", ".[test,docs]")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def bench(session: nox.Session) -> None:
+    """Measure the timers beside PyTorch's: ``nox -s bench -- --quick`` (``--help`` for more)."""
+    session.install(TORCH, "numpy")
+    session.install("-e", ".[bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
