@@ -35,4 +35,4 @@ class Allowance:
         full, in every run. Should the thing come after all and late, nothing worse happens than
         that a stale deviation is noticed in the next run.
         """
-        return replace(self, signal=min(self.signal, 2.0))
+        return replace(self, signal=min(self.signal, 1.0))
