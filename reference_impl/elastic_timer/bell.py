@@ -93,17 +93,18 @@ class BellListener:
         # The kernel gives less to a user who has many pipes; see pipe(7).
         self._capacity = fcntl.fcntl(self._fd, fcntl.F_GETPIPE_SZ)
 
-    def rung(self) -> set[WorkerId] | None:
+    def rung(self) -> list[WorkerId] | None:
         """Return who has rung since the last call; ``None`` if that is not to be known."""
         try:
             rings = os.read(self._fd, self._capacity)
         except BlockingIOError:
-            return set()
-        workers: set[WorkerId] = set()
+            return []
+        workers: list[WorkerId] = []
         is_malformed = len(rings) % _RING.size != 0
-        for pid, started in _RING.iter_unpack(rings[: len(rings) // _RING.size * _RING.size]):
+        # Two processes may have had one pid, so these are told apart before they are workers.
+        for pid, started in set(_RING.iter_unpack(rings[: len(rings) // _RING.size * _RING.size])):
             if 0 < pid <= _LARGEST_PID and started >= 0:
-                workers.add(WorkerId(pid, started))
+                workers.append(WorkerId(pid, started))
             elif (pid, started) != (0, 0):
                 is_malformed = True
         if is_malformed:

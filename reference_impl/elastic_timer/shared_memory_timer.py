@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from .api import TimerClient, TimerRequest
+from .bell import Bell
 from .clock import SYSTEM_CLOCK, Clock, Instant, acquirable
 from .errors import ServerUnavailableError
 from .events import EventListener
 from .expires import expires
 from .process_server import ProcessTimerServer
-from .table_directory import Bell, TableDirectory, private_directory
+from .table_directory import TableDirectory, private_directory
 from .timer_table import TimerTable
 from .worker import WorkerId, current_worker
 from .worker_table import WorkerTable
@@ -157,6 +158,8 @@ class SharedMemoryTimerServer(ProcessTimerServer):
             directory = tempfile.mkdtemp(prefix="elastic-timer-", dir=_memory())
             weakref.finalize(self, _remove, directory, os.getpid())
         self.directory = private_directory(Path(directory))
+        self._is_stopped = False
+        self._stopping = threading.Lock()
         self._tables = TableDirectory(
             self.directory,
             clock,
@@ -176,14 +179,17 @@ class SharedMemoryTimerServer(ProcessTimerServer):
             ServerRunningError: another server keeps the timers of this directory.
         """
         self._tables.open()
+        self._is_stopped = False
         super().start()
 
     def stop(self) -> None:
         """Stop the watchdog's thread, and leave the directory to whoever starts next."""
         super().stop()
-        self._tables.close()
-        # What is released from now on is not seen: the next start begins with what is armed then.
-        self._timers = TimerTable(self._clock)
+        with self._stopping:
+            self._is_stopped = True
+            self._tables.close()
+            # What is released from now on is not seen: the next start begins with what is armed.
+            self._timers = TimerTable(self._clock)
 
     def clear_timers(self, worker_ids: set[int]) -> None:
         """Drop all timers of these workers, and of no others."""
@@ -210,7 +216,10 @@ class SharedMemoryTimerServer(ProcessTimerServer):
         return expired
 
     def _run_watchdog(self) -> None:
-        self._tables.open()
+        with self._stopping:
+            if self._is_stopped:
+                return  # a thread that outlived stop(), which waits for `max_interval` only
+            self._tables.open()
         super()._run_watchdog()
 
     def _forget(self, worker_id: WorkerId) -> None:

@@ -55,6 +55,7 @@ class TableReader:
         if worker_id is None:
             raise MalformedTableError(f"{path.name!r} is not the name of a table")
         self.worker_id = worker_id
+        self.path = path
         self._clock = clock
         self._on_damage = on_damage
         self._reported: set[str] = set()
@@ -113,10 +114,11 @@ class TableReader:
             return []
         released: list[tuple[str, Instant | None]] = []
         acquired: list[tuple[str, Instant | None]] = []
-        for slot, before in enumerate(seen):
-            if now[slot] == before:
-                continue
-            deadline, expiration, scope = self._read_slot(slot)
+        # Read first, so that nothing is taken for told if the file system fails half-way.
+        differing = [slot for slot in range(used) if now[slot] != seen[slot]]
+        for slot, read in [(slot, self._read_slot(slot)) for slot in differing]:
+            deadline, expiration, scope = read
+            before = seen[slot]
             if before > 0 and (deadline <= 0 or scope != self._scopes[slot]):
                 released.append((self._scopes[slot], None))
             if deadline > 0:
@@ -188,7 +190,8 @@ class TableReader:
         if len(data) < 8 * count:
             self._report("has been cut short")
             data += bytes(8 * count - len(data))
-        return memoryview(data).cast("d").tolist()
+        words: list[float] = list(memoryview(data).cast("d"))
+        return words
 
     def _write_bound(self, bound: float) -> None:
         os.pwrite(self._fd, struct.pack("=d", bound), 8 * BOUND)
