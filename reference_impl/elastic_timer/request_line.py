@@ -65,16 +65,19 @@ class RequestReader(LineReader):
             raise ValueError("it does not begin with 'timer'")
         expiration: float = float(epoch)
         if not expiration < 0:
-            expiration = Instant(expiration, float(deadline))
-            if not math.isfinite(expiration.monotonic) or not math.isfinite(expiration):
+            due = float(deadline)
+            # False for NaN too, and cheaper than asking whether each is finite.
+            if not (expiration < math.inf and -math.inf < due < math.inf):
                 raise ValueError("its time is not a number")
+            expiration = Instant(expiration, due)
         if b"\\" in scope:
             scope = re.sub(rb"\\(.)", lambda m: b"\n" if m[1] == b"n" else m[1], scope)
-        return TimerRequest(
-            self._workers.get((pid, start)) or self._meet(pid, start),
-            scope.decode("utf-8", "surrogatepass"),
-            expiration,
-        )
+        worker_id = self._workers.get((pid, start)) or self._meet(pid, start)
+        try:
+            scope_id = scope.decode()
+        except UnicodeDecodeError:  # lone surrogates are text too; naming a handler costs more
+            scope_id = scope.decode("utf-8", "surrogatepass")
+        return TimerRequest(worker_id, scope_id, expiration)
 
     def _meet(self, pid: bytes, start: bytes) -> WorkerId:
         if len(self._workers) >= _KNOWN_WORKERS:
