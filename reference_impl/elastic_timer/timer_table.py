@@ -93,14 +93,17 @@ class TimerTable:
         if timer.request is None:
             self._armed += 1
         timer.request = request
-        deadline = Instant.of(request.expiration_time, self._clock).monotonic
-        timer.deadline = deadline
+        expiration = request.expiration_time
+        if type(expiration) is not Instant:
+            expiration = Instant.of(expiration, self._clock)
+        timer.deadline = deadline = expiration.monotonic
         if deadline < timer.key:
             self._push(timer)
 
     def disarm(self, worker_id: Any, scope_id: str) -> None:
         """Release one timer; nothing happens if it is not armed."""
-        timer = self._workers.get(worker_id, {}).get(scope_id)
+        scopes = self._workers.get(worker_id)
+        timer = None if scopes is None else scopes.get(scope_id)
         if timer is not None and timer.request is not None:
             timer.request = None
             self._armed -= 1
