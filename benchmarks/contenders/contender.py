@@ -51,6 +51,9 @@ class Contender(abc.ABC):
     def time_blocks(self, count: int, scope: str | None) -> float:
         """Enter and leave ``count`` guarded blocks; return how many seconds it took."""
 
+    def prepare(self) -> None:  # noqa: B027  (many have nothing to do)
+        """Do in this process what a worker does once, long before it enters a block."""
+
     @abc.abstractmethod
     def hang(self, after: float, entered: Callable[[], None]) -> None:
         """Enter a block, tell that it was entered, and never leave it.
@@ -111,10 +114,6 @@ class Backend(Contender):
         """Return a guarded block of the client that was configured."""
 
     @abc.abstractmethod
-    def configure(self) -> None:
-        """Configure a client in this process, as a worker does."""
-
-    @abc.abstractmethod
     def unread(self) -> int:
         """Return how much the server has not read yet, in whatever unit."""
 
@@ -132,7 +131,6 @@ class Backend(Contender):
         return time_context_manager(self.expires, count, scope)
 
     def hang(self, after: float, entered: Callable[[], None]) -> None:
-        self.configure()
         with self.expires(after, "hang"):
             entered()
 

@@ -15,7 +15,7 @@ __all__ = ["File", "Local", "SharedMemory"]
 
 
 class _Ours(Backend):
-    def configure(self) -> None:
+    def prepare(self) -> None:
         elastic_timer.configure(self.make_client())
 
     def expires(self, after: float, scope: str | None) -> AbstractContextManager[object]:

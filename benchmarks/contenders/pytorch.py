@@ -21,7 +21,7 @@ logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
 
 
 class _PyTorch(Backend):
-    def configure(self) -> None:
+    def prepare(self) -> None:
         timer.configure(self.make_client())
 
     def expires(self, after: float, scope: str | None) -> AbstractContextManager[object]:

@@ -27,6 +27,7 @@ class Quantity:
         higher_is_better: otherwise, less is.
         statistic: what stands for all samples in a table: a median, a percentile, or the total of
             things that were counted.
+        compared: whether it makes sense to say how many times better one is than another.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Quantity:
     unit: Unit
     higher_is_better: bool = False
     statistic: Literal["median", "p99", "maximum", "total"] = "median"
+    compared: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,8 @@ MEASUREMENT = Measurement(
         " `max_interval=0.01`, so that it reads between two batches). Between batches the server"
         " empties the transport. That leaves out what a thread of the client does after the batch:"
         " `multiprocessing.Queue` has one that pickles and sends. The processor time of the worker"
-        " contains it. PyTorch's default scope costs the more, the deeper the call stack is: here"
-        " it is a program's of 9 calls. `faulthandler` and `setitimer` have no scopes; the empty"
+        " contains it. PyTorch's default scope costs the more, the deeper the call stack is: these"
+        " blocks are 18 calls deep. `faulthandler` and `setitimer` have no scopes; the empty"
         " blocks take the same arguments and do nothing."
     ),
     quantities=(

@@ -33,9 +33,7 @@ def main() -> None:
     with scratch_directory() as directory:
         contender = make(arguments.contender, directory)
         with contender.serving(**_SERVER.get(arguments.contender, {})):
-            if isinstance(contender, Backend):
-                contender.configure()
-
+            contender.prepare()
             scope = KINDS[arguments.kind]
             timed = _processor_time if arguments.kind == "processor" else _time
             runner.bench_time_func(

@@ -90,6 +90,7 @@ def _hang(contender: Contender, after: float, end: Any) -> None:
         while True:
             signal.pause()
 
+    contender.prepare()
     expires = time.monotonic() + after
     contender.hang(after, entered)
 

@@ -25,6 +25,7 @@ def measure(contender: str, settings: Mapping[str, Any]) -> Samples:
         backend = make_backend(contender, directory)
         server = backend.make_server()
         backend.widen()
+        _drain(backend, server, settings["requests"])  # the first one warms up
         for _ in range(settings["refills"]):
             wall, cpu = _drain(backend, server, settings["requests"])
             samples["rate"].append(settings["requests"] / wall)

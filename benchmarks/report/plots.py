@@ -8,6 +8,7 @@ file of its own, what the reader's system prefers.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -92,18 +93,18 @@ def _dots(pyplot: Any, result: MeasurementResult) -> Any:
         len(panels),
         sharey=True,
         squeeze=False,
-        figsize=(9, 0.9 + 0.32 * len(entrants)),
+        figsize=(9, 1.1 + 0.32 * len(entrants)),
         layout="constrained",
     )
     for axis, quantity in zip(axes[0], panels, strict=True):
-        _dress(axis.xaxis, quantity)
         better = "more is better" if quantity.higher_is_better else "less is better"
-        axis.set_title(f"{quantity.title} ({better})", fontsize=10)
+        axis.set_title(f"{quantity.title}\n({better})", fontsize=9)
         axis.set_yticks(range(len(entrants)), [entrant.label for entrant in entrants])
         axis.set_ylim(len(entrants) - 0.5, -0.5)
         for row, entrant in enumerate(entrants):
             _dot(axis, row, entrant, quantity)
         axis.margins(x=0.12)
+        _dress(axis.xaxis, quantity)
     return drawing
 
 
@@ -150,18 +151,34 @@ def _lines(pyplot: Any, result: MeasurementResult) -> Any:
 
 def _dress(axis: Any, quantity: Quantity) -> None:
     """Make an axis logarithmic, with ticks that people read."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
     plot = axis.axes
     (plot.set_xscale if axis.axis_name == "x" else plot.set_yscale)("log")
-    axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: figure(value, quantity.unit)))
+    axis.set_major_locator(_ticks(*axis.get_data_interval()))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, quantity)))
     axis.set_minor_locator(NullLocator())
     plot.grid(axis=axis.axis_name, linewidth=0.6)
     plot.set_axisbelow(True)
     for side in ("top", "right", "left"):
         plot.spines[side].set_visible(False)
     plot.tick_params(length=0)
+
+
+def _tick(value: float, quantity: Quantity) -> str:
+    return re.sub(r"\.0+\b", "", figure(value, quantity.unit))
+
+
+def _ticks(low: float, high: float) -> Any:
+    """Return where ticks go: at most five, at powers of ten, or at 1, 2 and 5 if these are few."""
+    from matplotlib.ticker import FixedLocator
+
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    if last - first <= 2:
+        steps = [d * 10.0**power for power in range(first, last + 1) for d in (1, 2, 5)]
+        inside = [tick for tick in steps if low / 1.3 <= tick <= high * 1.3]
+        return FixedLocator(inside[:: math.ceil(len(inside) / 4)])
+    return FixedLocator([10.0**power for power in range(first, last + 1, 1 + (last - first) // 4)])
 
 
 def _themed(svg: str, title: str) -> str:

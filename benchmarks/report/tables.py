@@ -68,9 +68,8 @@ def measurement_section(result: MeasurementResult) -> str:
         for quantity in measurement.quantities
         if any(entrant.summary(quantity.id) for entrant in result.entrants.values())
     ]
-    reference = result.entrants.get(measurement.reference)
     rows = [
-        (entrant.label, *_cells(entrant, reference, quantities))
+        (entrant.label, *_cells(entrant, _reference(result, entrant), quantities))
         for entrant in result.entrants.values()
     ]
     parts = [
@@ -80,6 +79,14 @@ def measurement_section(result: MeasurementResult) -> str:
     ]
     parts += _failures(result)
     return "\n\n".join(parts)
+
+
+def _reference(result: MeasurementResult, entrant: EntrantResult) -> EntrantResult | None:
+    """Return whom an entrant is compared with: its counterpart in PyTorch, if it has one."""
+    name = MEASUREMENTS[result.name].reference
+    if entrant.name == "file":
+        name = "torch-file"
+    return result.entrants.get(name)
 
 
 def _cells(
@@ -93,7 +100,7 @@ def _cells(
         value = float(getattr(summary, quantity.statistic))
         cell = f"**{figure(value, quantity.unit)}**{_spread(summary, quantity)}"
         other = reference.summary(quantity.id) if reference else None
-        if quantity.unit != "count" and other is not None and reference is not entrant:
+        if quantity.compared and other is not None and reference is not entrant:
             known = float(getattr(other, quantity.statistic))
             # How many times better: above one, whoever is named in the row wins.
             better = ratio(value, known) if quantity.higher_is_better else ratio(known, value)
@@ -117,13 +124,15 @@ def _legend(measurement: Measurement, quantities: Sequence[Quantity]) -> str:
     text += "; in parentheses, the quartiles"
     if measurement.name == "delay":
         text = "Bold: the median; in parentheses, the 99th percentile and the worst"
-    if any(quantity.unit != "count" for quantity in quantities):
-        text += f"; then, how many times better than {_reference_label(measurement)}"
+    if any(quantity.compared for quantity in quantities):
+        text += f"; then, how many times better than {_label(measurement, measurement.reference)}"
+        if any(entrant.name == "file" for entrant in measurement.full.entrants):
+            text += f" (file: than {_label(measurement, 'torch-file')})"
     return text + "."
 
 
-def _reference_label(measurement: Measurement) -> str:
-    return next(e.label for e in measurement.full.entrants if e.name == measurement.reference)
+def _label(measurement: Measurement, name: str) -> str:
+    return next(entrant.label for entrant in measurement.full.entrants if entrant.name == name)
 
 
 def _failures(result: MeasurementResult) -> Iterator[str]:
