@@ -132,15 +132,7 @@ class FileTimerServer(ProcessTimerServer):
         for timer in timers:
             if _with_signal(timer).signal > 0:
                 return super()._enforce(worker_id, [timer, *timers], now)
-        logger.warning(
-            "run %s: worker %s is let be: its expired timers have no signal: %s",
-            self._run_id,
-            worker_id,
-            [timer.scope_id for timer in timers],
-        )
-        with self._table_lock:
-            for timer in timers:
-                self._timers.disarm(worker_id, timer.scope_id)
+        self._let_be(worker_id, timers)
         return False
 
     def _reap_for(self, worker_id: int, timer: TimerRequest) -> bool:

@@ -7,6 +7,7 @@ such a queue cannot give is listed with the deviations of the backend ``local-mp
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections.abc import Callable
 from queue import Empty
@@ -140,6 +141,8 @@ class LocalTimerServer(ProcessTimerServer):
         daemon: whether the watchdog's thread lets the interpreter exit.
         clock: where the time comes from.
         on_event: is told of everything that happens (OBSERVE-EVENTS).
+        reap_signal: the signal that ends a hung worker; with 0 none is sent, and expired timers
+            are only told of (PROCESS-SIGNAL).
     """
 
     def __init__(
@@ -150,6 +153,7 @@ class LocalTimerServer(ProcessTimerServer):
         *,
         clock: Clock = SYSTEM_CLOCK,
         on_event: EventListener | None = None,
+        reap_signal: int = signal.SIGKILL,
     ) -> None:
         if mp_queue is None:
             mp_queue = RequestPipe()
@@ -158,7 +162,9 @@ class LocalTimerServer(ProcessTimerServer):
             if isinstance(mp_queue, RequestQueue)
             else MultiprocessingRequestQueue(mp_queue)
         )
-        super().__init__(queue, max_interval, daemon, clock=clock, on_event=on_event)
+        super().__init__(
+            queue, max_interval, daemon, clock=clock, on_event=on_event, reap_signal=reap_signal
+        )
         self._mp_queue = mp_queue
         if isinstance(queue, RequestPipe | MultiprocessingRequestQueue):
             queue.on_malformed = self._report_malformed

@@ -32,6 +32,8 @@ class ProcessTimerServer(TimerServer):
         daemon: whether the watchdog's thread lets the interpreter exit.
         clock: where the time comes from.
         on_event: is told of everything that happens (OBSERVE-EVENTS).
+        reap_signal: the signal that ends a hung worker; with 0 none is sent, and expired timers
+            are only told of (PROCESS-SIGNAL).
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class ProcessTimerServer(TimerServer):
         *,
         clock: Clock = SYSTEM_CLOCK,
         on_event: EventListener | None = None,
+        reap_signal: int = signal.SIGKILL,
     ) -> None:
         super().__init__(request_queue, max_interval, daemon, clock=clock, on_event=on_event)
+        self._reap_signal = reap_signal
         self._timers = TimerTable(clock)
         self._table_lock = threading.RLock()  # the table may be asked while the server runs
         self._workers: dict[int, WorkerId] = {}
@@ -105,9 +109,23 @@ class ProcessTimerServer(TimerServer):
         self._judged = now.monotonic
         return max(0.0, min(longest, next_deadline - now.monotonic))
 
+    def _enforce(self, worker_id: int, timers: list[TimerRequest], now: Instant) -> bool:
+        if self._reap_signal > 0:
+            return super()._enforce(worker_id, timers, now)
+        self._let_be(worker_id, timers)
+        return False
+
     def _reap_worker(self, worker_id: int) -> bool:
-        """Kill a worker. The id that comes out of the table knows the worker's start time."""
-        return reap(worker_id, signal.SIGKILL)
+        """Signal a worker. The id that comes out of the table knows the worker's start time."""
+        return reap(worker_id, self._reap_signal)
+
+    def _let_be(self, worker_id: int, timers: list[TimerRequest]) -> None:
+        """Drop expired timers for which no signal is to be sent; those with time left stay."""
+        scopes = [timer.scope_id for timer in timers]
+        logger.warning("worker %s is let be: no signal is to be sent for %s", worker_id, scopes)
+        with self._table_lock:
+            for scope_id in scopes:
+                self._timers.disarm(worker_id, scope_id)
 
     def _meet(self, claimed: int, known: WorkerId | None) -> WorkerId | None:
         """Return who sent a request: the process that is known by this pid, or a new one.

@@ -220,6 +220,17 @@ def test_a_forked_worker_learns_that_its_server_is_gone():
     assert "no timer server reads" in here.recv()
 
 
+def test_a_server_that_only_observes_tells_of_expired_timers_and_drops_them(process):
+    events = []
+    server = LocalTimerServer(max_interval=0.01, on_event=events.append, reap_signal=0)
+    server.register_timers([acquire(process.pid, -1, "over"), acquire(process.pid, 60, "open")])
+    server._run_watchdog()
+    server._run_watchdog()
+    assert [(event.name, event.scope_id) for event in events] == [("expired", "over")]
+    assert set(server._timers) == {(process.pid, "open")}
+    assert process.poll() is None
+
+
 def test_a_multiprocessing_queue_gives_what_is_there_and_waits_for_the_rest():
     mp_queue = multiprocessing.get_context("spawn").Queue()
     queue = MultiprocessingRequestQueue(mp_queue)

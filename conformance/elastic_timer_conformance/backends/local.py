@@ -20,7 +20,7 @@ class LocalBackend(Backend):
     """Judges `elastic_timer` with its local server."""
 
     name = "local"
-    capabilities = frozenset({Capability.EVENTS, Capability.HEALTH})
+    capabilities = frozenset({Capability.EVENTS, Capability.HEALTH, Capability.SIGNAL})
     # Seconds: what the documentation of RequestPipe says is its default.
     when_full: ClassVar[Refusal | None] = Refusal(RequestQueueFullError, within=5.0)
     when_unavailable: ClassVar[Refusal | None] = Refusal(ServerUnavailableError, within=0.0)
@@ -34,6 +34,11 @@ class LocalBackend(Backend):
 
     def start_server(self, max_interval: float) -> Any:
         server = LocalTimerServer(self.make_queue(), max_interval)
+        server.start()
+        return server
+
+    def start_server_with_signal(self, max_interval: float, signal_number: int) -> Any:
+        server = LocalTimerServer(self.make_queue(), max_interval, reap_signal=signal_number)
         server.start()
         return server
 
