@@ -141,7 +141,13 @@ class Backend(ABC):
     """
 
     when_unavailable: ClassVar[Refusal | None] = None
-    """What becomes of `acquire` when the server's process is dead; None if not documented."""
+    """What becomes of `acquire` when the server's process is dead; None if not documented.
+
+    With capability `durable`: at a place that no server has ever served.
+    """
+
+    when_served: ClassVar[type[Exception] | None] = None
+    """What `start_replacement` raises while another server is there; None if it takes over."""
 
     @property
     @abstractmethod
@@ -245,6 +251,35 @@ class Backend(ABC):
     def start_server_with_signal(self, max_interval: float, signal_number: int) -> Any:
         """Start a server whose timers reap with this signal, 0 for none (capability `signal`)."""
         _not_offered(self, "a choice of signals")
+
+    # Hooks for the durable profile (capability `durable`) --------------------------------------
+
+    def place(self, server: Any) -> Any:
+        """Return where this server's timers are kept.
+
+        It is handed to other processes, so it is something to be pickled: a path, an address.
+        What is kept there stays when the server's process is killed.
+        """
+        _not_offered(self, "timers that outlive their server")
+
+    def new_place(self) -> Any:
+        """Return a place that no server has ever served."""
+        _not_offered(self, "timers that outlive their server")
+
+    def remove_place(self, place: Any) -> None:
+        """Remove what is kept at a place, now that neither server nor worker is there."""
+        _not_offered(self, "timers that outlive their server")
+
+    def start_replacement(self, place: Any, max_interval: float) -> Any:
+        """Start a server for the timers at a place, as `start_server` does for new ones.
+
+        If another server is there, it raises `when_served` or takes over.
+        """
+        _not_offered(self, "timers that outlive their server")
+
+    def client_at(self, place: Any) -> Any:
+        """Return a client of whatever server is at a place, as `client` does for one server."""
+        _not_offered(self, "timers that outlive their server")
 
 
 def _not_offered(backend: Backend, what: str) -> NoReturn:

@@ -70,6 +70,12 @@ class Agent:
     def start_server(self, max_interval: float) -> int:
         return self.keep_server(self.backend.start_server(max_interval))
 
+    def start_replacement(self, place: Any, max_interval: float) -> int:
+        return self.keep_server(self.backend.start_replacement(place, max_interval))
+
+    def place(self, number: int) -> Any:
+        return self.backend.place(self.servers[number])
+
     def keep_server(self, server: Any) -> int:
         """Take over a server that a command has started in some other way."""
         number = self._number()
@@ -125,10 +131,16 @@ class Agent:
         source: int | None,
         journal: str,
         args: tuple[Any, ...],
+        place: Any = None,
     ) -> int:
-        """Start a worker with a client of the server, or the producer of the queue, `source`."""
+        """Start a worker with a client of the server, or the producer of the queue, `source`.
+
+        With a place, its client is one of whatever server is there.
+        """
         client = None
-        if source in self.servers:
+        if place is not None:
+            client = self.backend.client_at(place)
+        elif source in self.servers:
             client = self.backend.client(self.servers[source])
         elif source in self.queues:
             client = self.queues[source].producer

@@ -84,6 +84,10 @@ class Server:
         self.host.start_worker(follow, *steps, journal=journal, server=self)
         self.wait_for_timers(lambda timers: scope in [timer[1] for timer in timers])
 
+    def place(self) -> Any:
+        """Return where its timers are kept, if they outlive it."""
+        return self.host.call(Agent.place, self.number)
+
     def pass_by(self, moment: float, journal: Journal) -> None:
         """Return when it has judged all timers as of a time after this moment (monotonic).
 
@@ -242,6 +246,10 @@ class Host:
         """Start a server that looks at its timers every `max_interval` seconds at least."""
         return Server(self, self.call(Agent.start_server, max_interval))
 
+    def start_replacement(self, place: Any, max_interval: float) -> Server:
+        """Start a server for the timers at a place, which a server of another host has kept."""
+        return Server(self, self.call(Agent.start_replacement, place, max_interval))
+
     def open_server(self, max_interval: float = 0.01, *, reaps: bool | None = True) -> Server:
         """Make a server that runs only when it is told to, on a clock that stands still.
 
@@ -258,11 +266,15 @@ class Host:
         journal: Journal,
         server: Server | None = None,
         queue: int | None = None,
+        place: Any = None,
     ) -> Worker:
-        """Start a worker that runs a function of `workers` and talks to a server or a queue."""
-        assert server is None or server.host is self, "a server's workers are its own host's"
+        """Start a worker that runs a function of `workers` and talks to a server or a queue.
+
+        With a place, it talks to whatever server is there, in this host or in another.
+        """
+        assert server is None or server.host is self, "for a server elsewhere, give its place"
         source = server.number if server is not None else queue
-        pid = self.call(Agent.start_worker, function, source, journal.path, args)
+        pid = self.call(Agent.start_worker, function, source, journal.path, args, place)
         worker = Worker(self, pid, journal)
         self._workers.append(worker)
         return worker

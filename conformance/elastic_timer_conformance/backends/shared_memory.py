@@ -5,21 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, ClassVar
 
 import elastic_timer
 from elastic_timer import SharedMemoryTimerClient, SharedMemoryTimerServer, TimerRequest
+from elastic_timer.bell import Bell, ring_of
 from elastic_timer.clock import Instant
 from elastic_timer.errors import ServerRunningError, ServerUnavailableError
-from elastic_timer.table_directory import Bell, ring_of
 from elastic_timer.worker import WorkerId, start_time
 from elastic_timer.worker_table import WorkerTable
 
 from elastic_timer_conformance.backend import Backend, Capability, IdleServer, Refusal
 from elastic_timer_conformance.clock import ControlledClock
+
+MEMORY = Path("/dev/shm")
+PREFIX = "elastic-timer-suite-"
+
+# Seconds: far longer than any test uses a place.
+LEFT_OVER = 3600.0
 
 
 class SharedMemoryBackend(Backend):
@@ -38,8 +48,9 @@ class SharedMemoryBackend(Backend):
         return f"elastic-timer {version('elastic-timer')}"
 
     def start_server(self, max_interval: float) -> Any:
-        server = SharedMemoryTimerServer(None, max_interval)
-        server.start()
+        place = self.new_place()
+        server = self.start_replacement(place, max_interval)
+        weakref.finalize(server, self.remove_place, place)
         return server
 
     def client(self, server: Any) -> Any:
@@ -85,8 +96,12 @@ class SharedMemoryBackend(Backend):
         return str(server.directory)
 
     def new_place(self) -> Any:
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        return tempfile.mkdtemp(prefix="elastic-timer-", dir=memory)
+        # What a server leaves that was killed, which nobody removes, is no longer in use.
+        for left in MEMORY.glob(f"{PREFIX}*"):
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < time.time() - LEFT_OVER:
+                    shutil.rmtree(left, ignore_errors=True)
+        return tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY)
 
     def remove_place(self, place: Any) -> None:
         shutil.rmtree(place, ignore_errors=True)

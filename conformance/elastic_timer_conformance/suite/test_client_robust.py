@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from elastic_timer_conformance.allowance import Allowance
-from elastic_timer_conformance.backend import Backend
+from elastic_timer_conformance.backend import Backend, Capability
 from elastic_timer_conformance.death import Death
 from elastic_timer_conformance.journal import LOOK_AGAIN, Journal
 from elastic_timer_conformance.patience import TooSlowError, with_time_enough
@@ -179,14 +179,43 @@ def test_a_dead_server_is_told_of(
     patience = allowance.startup + (documented.within if documented else 0)
     for worker in workers:
         seen = worker.wait_for("came back", patience)
-        assert seen["kinds"], "acquire returned as if the timer were armed; the server is dead"
-        assert documented is not None, (
-            f"acquire raised {seen['kinds'][0]} ({seen['text']}); the backend documents nothing"
-        )
-        kind = f"{documented.error.__module__}.{documented.error.__qualname__}"
-        assert kind in seen["kinds"], f"acquire raised {seen['kinds'][0]} ({seen['text']})"
-        measured("no server, told after", seen["took"])
+        if Capability.DURABLE in backend.capabilities:
+            # Whether the timer is armed then is for DURABLE-SERVER-CRASH.
+            assert not seen["kinds"], (
+                f"acquire raised {seen['kinds'][0]} ({seen['text']}), though the timer could wait "
+                "for the server's replacement"
+            )
+        else:
+            check_told(seen, backend)
+            measured("no server, told after", seen["took"])
         assert worker.is_alive
+
+
+@requirement("CLIENT-UNAVAILABLE")
+def test_a_place_that_no_server_has_served_is_told_of(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
+) -> None:
+    place = backend.new_place()
+    worker = host.start_worker(acquire_once, journal=journal, place=place)
+    worker.wait_for("ready")
+    documented = backend.when_unavailable
+    patience = allowance.signal + (documented.within if documented else 0)
+    seen = worker.wait_for("came back", patience)
+    check_told(seen, backend)
+    measured("no server, told after", seen["took"])
+    assert worker.is_alive
+    backend.remove_place(place)
+
+
+def check_told(seen: dict[str, Any], backend: Backend) -> None:
+    """Assert that an acquire without a server has raised what the backend documents."""
+    documented = backend.when_unavailable
+    assert seen["kinds"], "acquire returned as if the timer were armed; there is no server"
+    assert documented is not None, (
+        f"acquire raised {seen['kinds'][0]} ({seen['text']}); the backend documents nothing"
+    )
+    kind = f"{documented.error.__module__}.{documented.error.__qualname__}"
+    assert kind in seen["kinds"], f"acquire raised {seen['kinds'][0]} ({seen['text']})"
 
 
 class BlockError(Exception):
@@ -298,14 +327,27 @@ def acquire_in_threads(worker: WorkerContext) -> None:
 
 
 def acquire_after_the_end(worker: WorkerContext) -> None:
-    """Acquire; after the gate `dead`, when the server is, acquire again.
+    """Acquire; after the gate `dead`, when the server is, try to acquire again.
 
-    Writes `acquired`, and `came back`: the kinds of the error, or none, its text, and the seconds
-    that it took.
+    Writes `acquired`, and what `try_to_acquire` does.
     """
     worker.client.acquire("scope", LATER)
     worker.journal.write("acquired")
     worker.journal.wait_at_gate("dead")
+    try_to_acquire(worker)
+
+
+def acquire_once(worker: WorkerContext) -> None:
+    """Try to acquire with a client that was never used. Writes `ready` before."""
+    worker.journal.write("ready")
+    try_to_acquire(worker)
+
+
+def try_to_acquire(worker: WorkerContext) -> None:
+    """Acquire, and hang.
+
+    Writes `came back`: the kinds of the error, or none, its text, and the seconds that it took.
+    """
     error: Exception | None = None
     before = time.monotonic()
     try:
