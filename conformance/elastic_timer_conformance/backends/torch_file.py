@@ -6,6 +6,7 @@ more arguments than those of the interface. `IdleFileServer` brings these back t
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import tempfile
@@ -174,6 +175,14 @@ class TorchFileBackend(Backend):
         server.start()
         return server
 
+    def restart_server(self, server: Any) -> None:
+        # To log that the pipe is gone, the thread imports PyTorch's compiler, which takes seconds.
+        # A worker that is forked meanwhile finds the import locked for ever, and hangs over that
+        # instead of telling what is tested.
+        importlib.import_module("torch._dynamo.config")
+        server.start()
+        server._watchdog_thread.join(0.2)
+
     def start_server_with_signal(self, max_interval: float, signal_number: int) -> Any:
         server = self.start_server(max_interval)
         # It is the client that says which signal is sent.
@@ -233,6 +242,8 @@ class IdleFileServer:
         self._reap_one = self._server._reap_worker
         if reap is not None:
             self._reap_worker = reap  # type: ignore[method-assign, assignment]
+        self._loop = self._server._watchdog_loop
+        self._server._watchdog_loop = self._loop_while_there_is_a_pipe
         self._server._run_watchdog = self._run_in_loop
         self._server._reap_worker = self._reap_in_watchdog
         # A reader lets clients in. Opening it must not wait for one; reading has to, as the
@@ -248,11 +259,16 @@ class IdleFileServer:
     def start(self) -> None:
         """Start the loop, which does nothing until a first client has opened the pipe."""
         self._began = time.monotonic()
+        self._server._is_client_started = False
         self._server.start()
-        # Be that client: what is tested is the loop and not the time before it.
-        with suppress(FileNotFoundError), open(self._file_path, "wb"):
-            while not self._server._is_client_started:
+        thread = self._server._watchdog_thread
+        # Be that client: what is tested is the loop and not the time before it. The pipe may have
+        # been removed by stop(), and then the thread ends.
+        with suppress(FileNotFoundError):
+            client = os.open(self._file_path, os.O_WRONLY)
+            while thread.is_alive() and not self._server._is_client_started:
                 time.sleep(LOOK_AGAIN)
+            os.close(client)
 
     def close(self) -> None:
         """Give back the clock and the pipe."""
@@ -262,6 +278,11 @@ class IdleFileServer:
 
     def _run_watchdog(self) -> None:
         self._run_one(self._pipe)
+
+    def _loop_while_there_is_a_pipe(self) -> None:
+        # The server has logged it; pytest would tell of the thread's end once more.
+        with suppress(FileNotFoundError):
+            self._loop()
 
     def _run_in_loop(self, pipe: Any) -> None:
         self._began = time.monotonic()
