@@ -10,7 +10,7 @@ from typing import Any
 
 from ..contenders import FAR_AWAY, make_backend
 from ..harness.measurement import Measurement, Plan, Quantity, Samples, entrants
-from .client_process import sent
+from .client_process import Sender
 from .scratch import scratch_directory
 
 __all__ = ["MEASUREMENT"]
@@ -30,7 +30,7 @@ def measure(contender: str, settings: Mapping[str, Any]) -> Samples:
         server = backend.make_server(max_interval=_MAX_INTERVAL)
         backend.widen()
         pids = [
-            workers.enter_context(sent(backend, [], release=False)).pid for _ in range(_WORKERS)
+            workers.enter_context(Sender(backend, [], release=False)).pid for _ in range(_WORKERS)
         ]
         armed = 0
         for count in settings["timers"]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..contenders import make_backend
 from ..harness.measurement import Measurement, Plan, Quantity, Samples, entrants
-from .client_process import sent
+from .client_process import Sender
 from .counted import Counted
 from .scratch import scratch_directory
 
@@ -40,7 +40,7 @@ def measure(contender: str, settings: Mapping[str, Any]) -> Samples:
             server.start()  # once, for workers to find what it has made
             server.stop()
             for chunk in chunks:
-                workers.enter_context(sent(backend, chunk, release=False))
+                workers.enter_context(Sender(backend, chunk, release=False)).send()
             before = _resident()
             server.start()
             _wait(lambda: counted.requests >= timers)
@@ -48,7 +48,7 @@ def measure(contender: str, settings: Mapping[str, Any]) -> Samples:
             backend.widen()
             before = _resident()
             for number, chunk in enumerate(chunks, start=1):
-                workers.enter_context(sent(backend, chunk, release=False))
+                workers.enter_context(Sender(backend, chunk, release=False)).send()
                 while counted.requests < number * _PER_WORKER:
                     backend.run_watchdog(server)
         grown = _resident() - before
