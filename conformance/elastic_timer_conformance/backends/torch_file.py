@@ -136,6 +136,14 @@ class TorchFileBackend(Backend):
             source(timer.FileTimerServer._run_watchdog),
         ),
         Deviation(
+            "WATCHDOG-FAIR",
+            "beside a worker that floods the pipe is full, and another worker's acquire raises "
+            "BlockingIOError: its timer is not armed at all",
+            source(timer.FileTimerClient._send_request),
+            # There is room for a moment whenever the server has read.
+            sometimes=True,
+        ),
+        Deviation(
             "WATCHDOG-LATENCY",
             "after the first worker that is reaped the server is dead, and reaps no other",
             source(timer.FileTimerServer._run_watchdog),
