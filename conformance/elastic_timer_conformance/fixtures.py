@@ -12,13 +12,13 @@ import pytest
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend, IdleServer, OpenQueue
 from elastic_timer_conformance.clock import ControlledClock
-from elastic_timer_conformance.hosts import Hosts
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host
-from elastic_timer_conformance.recording import recording_client_class
+from elastic_timer_conformance.harness.hosts import Hosts
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host
+from elastic_timer_conformance.harness.recording import recording_client_class
+from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import not_applicable
 from elastic_timer_conformance.run import Run
-from elastic_timer_conformance.watched import WatchedServer
 
 RUN = pytest.StashKey[Run]()
 """Under this key, the configuration's stash holds the run."""

@@ -9,8 +9,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from elastic_timer_conformance.pid_successor import PidSuccessor, PidTakenError, RefusedError
-from elastic_timer_conformance.process_state import ASLEEP, STOPPED, wait_for_state
+from elastic_timer_conformance.harness.pid_successor import (
+    PidSuccessor,
+    PidTakenError,
+    RefusedError,
+)
+from elastic_timer_conformance.harness.process_state import ASLEEP, STOPPED, wait_for_state
 
 # Seconds that a machine may take for what takes milliseconds.
 AMPLE = 30.0
@@ -40,7 +44,7 @@ def run(code: str) -> list[str]:
 def test_a_wall_clock_jumps_and_the_others_do_not() -> None:
     [wall, wall_ns, gettime, monotonic] = run(
         "import time\n"
-        "from elastic_timer_conformance import wall_clock\n"
+        "from elastic_timer_conformance.harness import wall_clock\n"
         "clocks = (time.time, lambda: time.time_ns() / 1e9,\n"
         "          lambda: time.clock_gettime(time.CLOCK_REALTIME), time.monotonic)\n"
         "before = time.time(), time.time(), time.time(), time.monotonic()\n"
@@ -91,7 +95,7 @@ def test_a_living_process_has_no_successor(sleeper: subprocess.Popen[bytes]) -> 
 DISARMED = """
 import os, signal, subprocess
 from os import kill
-from elastic_timer_conformance.faults import disarm, signals_sent
+from elastic_timer_conformance.harness.faults import disarm, signals_sent
 disarm(None)
 child = subprocess.Popen(["sleep", "infinity"])
 descriptor = os.pidfd_open(child.pid)

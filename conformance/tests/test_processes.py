@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
-from elastic_timer_conformance.death import Death
-from elastic_timer_conformance.host import Agent
-from elastic_timer_conformance.hosts import Hosts
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host, HostDiedError, HostError
+from elastic_timer_conformance.harness.death import Death
+from elastic_timer_conformance.harness.host import Agent
+from elastic_timer_conformance.harness.hosts import Hosts
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host, HostDiedError, HostError
 from elastic_timer_conformance.workers import WorkerContext, follow, func, hang
 
 # Seconds: far more than any of this takes on a machine that is very busy.

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from elastic_timer_conformance.clock import ControlledClock
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.patience import DURATIONS, TooSlowError, with_time_enough
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.patience import DURATIONS, TooSlowError, with_time_enough
 from elastic_timer_conformance.requirement import requirement
 
 
@@ -84,7 +84,7 @@ def test_a_controlled_clock_moves_when_told_to() -> None:
 def test_the_wall_clock_of_a_process_jumps_and_nothing_else_does() -> None:
     code = """
 import time
-from elastic_timer_conformance import wall_clock
+from elastic_timer_conformance.harness import wall_clock
 
 def readings():
     wall = time.time(), time.time_ns() / 1e9, time.clock_gettime(time.CLOCK_REALTIME)

@@ -62,24 +62,24 @@ def find_suite() -> Path:
 
 
 def read_suite(folder: Path) -> SuiteSource:
-    """Read every Python file of the folder, and `workers.py` beside it where there is one.
+    """Read every Python file of the folder, and of the folder `workers` beside it if there is one.
 
     Raises SuiteError when there is no such folder, or a file in it is not Python.
     """
     if not folder.is_dir():
         raise SuiteError(f"there is no folder {folder}")
     files = sorted(folder.rglob("*.py"))
-    workers = folder.parent / "workers.py"
+    workers = sorted((folder.parent / "workers").glob("*.py"))
     tests: list[SuiteTest] = []
     names: set[str] = set()
-    for file in files + [workers] * workers.is_file():
+    for file in files + workers:
         try:
             tree = ast.parse(file.read_bytes(), filename=str(file))
         except (SyntaxError, ValueError) as error:
             raise SuiteError(f"{file} is not Python: {error}") from None
         named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         names |= {node.name for node in ast.walk(tree) if isinstance(node, named)}
-        if file != workers:
+        if file not in workers:
             tests += _tests(tree, file.relative_to(folder).as_posix())
     return SuiteSource(folder, tuple(tests), frozenset(names))
 

@@ -43,7 +43,8 @@ def suite(tmp_path: Path) -> Path:
     (folder / "deep").mkdir(parents=True)
     (folder / "test_queue.py").write_text(SUITE, encoding="utf-8")
     (folder / "deep" / "test_more.py").write_text("def test_six(): ...\n", encoding="utf-8")
-    (folder.parent / "workers.py").write_text(
+    (folder.parent / "workers").mkdir()
+    (folder.parent / "workers" / "blocks.py").write_text(
         "def func():\n    def func2(): ...\ndef test_no(): ...\n", encoding="utf-8"
     )
     return folder

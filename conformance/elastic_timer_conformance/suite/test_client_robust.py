@@ -15,15 +15,15 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend, Capability
-from elastic_timer_conformance.death import Death
-from elastic_timer_conformance.journal import LOOK_AGAIN, Journal
-from elastic_timer_conformance.patience import TooSlowError, with_time_enough
-from elastic_timer_conformance.processes import Host
-from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
-from elastic_timer_conformance.recording import RecordingClient
+from elastic_timer_conformance.harness.death import Death
+from elastic_timer_conformance.harness.journal import LOOK_AGAIN, Journal
+from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.harness.processes import Host
+from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.harness.recording import RecordingClient
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import WorkerContext, follow, hang
-from elastic_timer_conformance.workers_hang import WAYS_TO_HANG, hang_after_release, hang_at_once
+from elastic_timer_conformance.workers.hanging import WAYS_TO_HANG, hang_after_release, hang_at_once
 
 Measure = Callable[[str, float], None]
 

@@ -11,11 +11,11 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.faults import step_host_clock
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host, HostError, Worker
+from elastic_timer_conformance.harness.faults import step_host_clock
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host, HostError, Worker
+from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.watched import WatchedServer
 from elastic_timer_conformance.workers import follow
 
 Measure = Callable[[str, float], None]

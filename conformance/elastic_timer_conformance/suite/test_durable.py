@@ -11,14 +11,14 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.journal import LOOK_AGAIN, Journal
-from elastic_timer_conformance.patience import TooSlowError, with_time_enough
-from elastic_timer_conformance.processes import Host, Worker
-from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.harness.journal import LOOK_AGAIN, Journal
+from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.harness.processes import Host, Worker
+from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.harness.servers import ServerProcess, Servers
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.servers import ServerProcess, Servers
 from elastic_timer_conformance.workers import follow
-from elastic_timer_conformance.workers_flood import Ledger, hammer
+from elastic_timer_conformance.workers.flood import Ledger, hammer
 
 Measure = Callable[[str, float], None]
 NewServers = Callable[[], Servers]

@@ -13,11 +13,11 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host, Worker
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host, Worker
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import WorkerContext, hang
-from elastic_timer_conformance.workers_blocks import (
+from elastic_timer_conformance.workers.blocks import (
     hang_after_an_inner_block,
     hang_beside_another_task,
     hang_beside_another_thread,

@@ -13,10 +13,10 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import START_METHODS, Backend, IdleServer
-from elastic_timer_conformance.host import Agent
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.patience import TooSlowError, with_time_enough
-from elastic_timer_conformance.processes import Host, Server, Worker
+from elastic_timer_conformance.harness.host import Agent
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.harness.processes import Host, Server, Worker
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import WorkerContext, func, func2, hang
 

@@ -12,13 +12,17 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.death import Death
-from elastic_timer_conformance.faults import disarm, put_expired, signals_sent
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.patience import TooSlowError, with_time_enough
-from elastic_timer_conformance.pid_successor import PidSuccessor, PidTakenError, RefusedError
-from elastic_timer_conformance.process_state import STOPPED, wait_for_state
-from elastic_timer_conformance.processes import Host, Server, Worker
+from elastic_timer_conformance.harness.death import Death
+from elastic_timer_conformance.harness.faults import disarm, put_expired, signals_sent
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.harness.pid_successor import (
+    PidSuccessor,
+    PidTakenError,
+    RefusedError,
+)
+from elastic_timer_conformance.harness.process_state import STOPPED, wait_for_state
+from elastic_timer_conformance.harness.processes import Host, Server, Worker
 from elastic_timer_conformance.requirement import not_applicable, requirement
 from elastic_timer_conformance.workers import WorkerContext, follow, hang
 

@@ -13,9 +13,9 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend, OpenQueue
-from elastic_timer_conformance.host import Agent
-from elastic_timer_conformance.journal import LOOK_AGAIN, Journal
-from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.harness.host import Agent
+from elastic_timer_conformance.harness.journal import LOOK_AGAIN, Journal
+from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import WorkerContext
 

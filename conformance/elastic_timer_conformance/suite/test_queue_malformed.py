@@ -11,10 +11,10 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend, Capability, IdleServer
-from elastic_timer_conformance.host import Agent
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host
-from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.harness.host import Agent
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host
+from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, SOON, wait_reaped
 from elastic_timer_conformance.requirement import not_applicable, requirement
 from elastic_timer_conformance.workers import follow
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.host import Agent
-from elastic_timer_conformance.journal import LOOK_AGAIN, Journal
-from elastic_timer_conformance.processes import Host
-from elastic_timer_conformance.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.harness.host import Agent
+from elastic_timer_conformance.harness.journal import LOOK_AGAIN, Journal
+from elastic_timer_conformance.harness.processes import Host
+from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, SOON, wait_reaped
+from elastic_timer_conformance.harness.standstill import wait_for_standstill
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.standstill import wait_for_standstill
 from elastic_timer_conformance.workers import follow
-from elastic_timer_conformance.workers_sending import (
+from elastic_timer_conformance.workers.sending import (
     Tally,
     send_endlessly,
     send_many,

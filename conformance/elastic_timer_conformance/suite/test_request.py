@@ -13,8 +13,8 @@ import pytest
 
 from elastic_timer_conformance.backend import Backend, IdleServer
 from elastic_timer_conformance.clock import ControlledClock
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.requirement import not_applicable, requirement
 from elastic_timer_conformance.workers import follow
 

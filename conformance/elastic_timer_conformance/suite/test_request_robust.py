@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import WorkerContext, hang
 

@@ -11,10 +11,10 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.faults import hold_up_and_stop
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.patience import TooSlowError, with_time_enough
-from elastic_timer_conformance.processes import Host, HostDiedError, Server, Worker
+from elastic_timer_conformance.harness.faults import hold_up_and_stop
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.harness.processes import Host, HostDiedError, Server, Worker
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import follow, func
 

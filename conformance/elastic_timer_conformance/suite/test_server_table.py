@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from elastic_timer_conformance.allowance import Allowance
+from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.watched import WatchedServer
 
 
 def _valid_timer(table: WatchedServer, worker_id: Any, scope: str, after: float = 60) -> Any:

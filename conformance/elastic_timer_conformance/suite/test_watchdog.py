@@ -10,8 +10,8 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.clock import ControlledClock
+from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import not_applicable, requirement
-from elastic_timer_conformance.watched import WatchedServer
 
 # A server of one's own: the watchdog that a subclass inherits --------------------------------
 

@@ -11,10 +11,10 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.processes import Host
+from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.watched import WatchedServer
 from elastic_timer_conformance.workers import func
 
 Measure = Callable[[str, float], None]

@@ -10,13 +10,13 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.patience import TooSlowError, with_time_enough
-from elastic_timer_conformance.process_state import ASLEEP, wait_for_state
-from elastic_timer_conformance.processes import Host, Server, Worker
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
+from elastic_timer_conformance.harness.process_state import ASLEEP, wait_for_state
+from elastic_timer_conformance.harness.processes import Host, Server, Worker
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import follow, func
-from elastic_timer_conformance.workers_flood import Ledger, hammer
+from elastic_timer_conformance.workers.flood import Ledger, hammer
 
 Measure = Callable[[str, float], None]
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from elastic_timer_conformance.death import Death
+from elastic_timer_conformance.harness.death import Death
 
 __all__ = ["PidSuccessor", "PidTakenError", "RefusedError"]
 

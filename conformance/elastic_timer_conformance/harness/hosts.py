@@ -6,9 +6,9 @@ import itertools
 from pathlib import Path
 
 from elastic_timer_conformance.allowance import Allowance
-from elastic_timer_conformance.death import adopt_orphans
-from elastic_timer_conformance.janitor import Janitor
-from elastic_timer_conformance.processes import Host
+from elastic_timer_conformance.harness.death import adopt_orphans
+from elastic_timer_conformance.harness.janitor import Janitor
+from elastic_timer_conformance.harness.processes import Host
 
 __all__ = ["Hosts"]
 

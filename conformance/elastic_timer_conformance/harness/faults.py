@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from elastic_timer_conformance import wall_clock
-from elastic_timer_conformance.host import Agent
+from elastic_timer_conformance.harness import wall_clock
+from elastic_timer_conformance.harness.host import Agent
 
 __all__ = [
     "disarm",

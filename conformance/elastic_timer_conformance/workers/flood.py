@@ -12,7 +12,7 @@ import struct
 import time
 from pathlib import Path
 
-from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.workers import WorkerContext
 
 __all__ = ["Ledger", "hammer"]

@@ -1,8 +1,8 @@
 """A host process: where the server runs and whose children the workers are, like an agent.
 
-Run as `python -m elastic_timer_conformance.host DESCRIPTOR`. The test's side of the connection is
-`elastic_timer_conformance.processes`. A server may kill its own process, be stopped or be
-killed; none of this may happen to the process that judges it.
+Run as `python -m elastic_timer_conformance.harness.host DESCRIPTOR`. The test's side of the
+connection is `elastic_timer_conformance.harness.processes`. A server may kill its own process, be
+stopped or be killed; none of this may happen to the process that judges it.
 """
 
 from __future__ import annotations
@@ -220,6 +220,6 @@ def _carry_out(command: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Repl
 
 if __name__ == "__main__":
     # The module again, by its name: what is pickled here must not be found in `__main__`.
-    from elastic_timer_conformance import host
+    from elastic_timer_conformance.harness import host
 
     host.serve(Connection(int(sys.argv[1])))

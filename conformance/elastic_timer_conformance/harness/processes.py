@@ -16,11 +16,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
-from elastic_timer_conformance.death import Death, end_orphans
-from elastic_timer_conformance.host import Agent, Reply
-from elastic_timer_conformance.janitor import Janitor
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.process_state import STOPPED, wait_for_state
+from elastic_timer_conformance.harness.death import Death, end_orphans
+from elastic_timer_conformance.harness.host import Agent, Reply
+from elastic_timer_conformance.harness.janitor import Janitor
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.process_state import STOPPED, wait_for_state
 from elastic_timer_conformance.workers import follow
 
 __all__ = ["Host", "HostDiedError", "HostError", "Server", "Worker"]
@@ -214,9 +214,15 @@ class Host:
         self._said_before = 0
         self._workers: list[Worker] = []
         self._connection, theirs = multiprocessing.Pipe()
+        module = "elastic_timer_conformance.harness.host"
         with open(log, "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "elastic_timer_conformance.host", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-m",
+                    module,
+                    str(theirs.fileno()),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

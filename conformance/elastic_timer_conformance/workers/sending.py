@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.workers import WorkerContext, hang
 
 __all__ = ["Tally", "send_endlessly", "send_many", "send_until_refused"]

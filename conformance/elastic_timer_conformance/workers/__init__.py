@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from elastic_timer_conformance import wall_clock
-from elastic_timer_conformance.journal import Journal
+from elastic_timer_conformance.harness import wall_clock
+from elastic_timer_conformance.harness.journal import Journal
 
 __all__ = ["Setup", "WorkerContext", "follow", "func", "func2", "main"]
 

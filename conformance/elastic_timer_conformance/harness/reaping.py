@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.processes import Worker
+from elastic_timer_conformance.harness.processes import Worker
 
 __all__ = ["MAX_INTERVAL", "SOON", "wait_reaped"]
 

@@ -9,13 +9,13 @@ import signal
 import time
 from typing import Any
 
-from elastic_timer_conformance import faults
-from elastic_timer_conformance.death import Death
-from elastic_timer_conformance.host import Agent
-from elastic_timer_conformance.journal import Journal
-from elastic_timer_conformance.process_state import STOPPED, wait_for_state
-from elastic_timer_conformance.processes import Host, Worker
-from elastic_timer_conformance.reaping import MAX_INTERVAL
+from elastic_timer_conformance.harness import faults
+from elastic_timer_conformance.harness.death import Death
+from elastic_timer_conformance.harness.host import Agent
+from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.process_state import STOPPED, wait_for_state
+from elastic_timer_conformance.harness.processes import Host, Worker
+from elastic_timer_conformance.harness.reaping import MAX_INTERVAL
 from elastic_timer_conformance.workers import follow
 
 __all__ = ["ServerProcess", "Servers"]
