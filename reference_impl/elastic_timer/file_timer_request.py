@@ -144,7 +144,7 @@ class FileRequestReader(LineReader):
     def request(self, line: bytes) -> FileTimerRequest:
         """Return the request that a line is, or raise ValueError and say why it is none."""
         try:
-            fields = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+            fields = _decode(line.decode("utf-8"))
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         if type(fields) is not dict:
@@ -208,3 +208,6 @@ def _scope(fields: dict[str, Any]) -> str:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse).decode

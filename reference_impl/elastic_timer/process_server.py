@@ -145,7 +145,12 @@ class ProcessTimerServer(TimerServer):
                 return None
         if known is not None:
             self._forget(known)
-        worker_id = WorkerId(claimed, started)
+        # The very object that the requests bring is kept, where it says all: it is found again at
+        # the cost of a comparison of identities.
+        if isinstance(claimed, WorkerId) and claimed.start_time == started:
+            worker_id = claimed
+        else:
+            worker_id = WorkerId(claimed, started)
         self._workers[worker_id] = worker_id
         if claimed > 0 and started != UNKNOWN:
             self._exits.watch(worker_id)
