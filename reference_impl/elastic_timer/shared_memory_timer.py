@@ -134,7 +134,8 @@ class SharedMemoryTimerServer(ProcessTimerServer):
     Args:
         directory: where the workers' tables are: a directory of this user alone, best on a tmpfs;
             it is made if it is not there. A replacement is given its predecessor's. By default,
-            a new directory, which is removed when this process ends.
+            a new directory in /dev/shm, or in $TMPDIR where that is set; it is removed when this
+            process ends.
         max_interval: how long one watchdog waits at the most, in seconds. A timer that expires
             earlier ends the wait, so this does not delay any reaping.
         daemon: whether the watchdog's thread lets the interpreter exit.
@@ -228,8 +229,9 @@ class SharedMemoryTimerServer(ProcessTimerServer):
 
 
 def _memory() -> str | None:
-    """Return where files live in memory, if this system has such a place."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    """Return where files live in memory, unless the user says where temporary files belong."""
+    in_memory = "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK)
+    return "/dev/shm" if in_memory else None
 
 
 def _remove(directory: str, owner: int) -> None:

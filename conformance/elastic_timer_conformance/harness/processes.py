@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
@@ -214,20 +215,18 @@ class Host:
         self._said_before = 0
         self._workers: list[Worker] = []
         self._connection, theirs = multiprocessing.Pipe()
+        # What servers leave in the file system when they are killed goes with their host.
+        self._scratch = tempfile.TemporaryDirectory(prefix="host-", ignore_cleanup_errors=True)
         module = "elastic_timer_conformance.harness.host"
+        path = os.pathsep.join(p or "." for p in sys.path)
         with open(log, "wb") as output:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    module,
-                    str(theirs.fileno()),
-                ],
+                [sys.executable, "-m", module, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)},
+                env={**os.environ, "PYTHONPATH": path, "TMPDIR": self._scratch.name},
                 start_new_session=True,
             )
         self.pid = self._process.pid
@@ -351,6 +350,7 @@ class Host:
             self._wait_until_empty(self.allowance.signal)
         self._janitor.forget(self.pid)
         os.close(self._descriptor)
+        self._scratch.cleanup()
 
     def _wait_until_empty(self, timeout: float) -> bool:
         end = time.monotonic() + timeout
