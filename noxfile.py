@@ -15,6 +15,7 @@ nox.options.sessions = ["tests", "lint", "types", "spec", "docs"]
 
 ROOT = Path(__file__).parent
 TORCH = "torch==2.13.0"
+VERDICTS = ("local", "file", "shared-memory", "local-mp-queue", "torch-local", "torch-file")
 # They are skipped, with the reason, wherever PyTorch is not installed.
 NEED_TORCH = [
     "conformance/tests/test_interoperability.py",
@@ -64,7 +65,7 @@ def verdicts(session: nox.Session) -> None:
     """Judge the backends that the site shows side by side, and keep their reports in docs/data."""
     session.install(TORCH)
     session.install("-e", ".[conformance]")
-    for name in ("local", "local-mp-queue", "torch-local", "torch-file"):
+    for name in VERDICTS:
         report = ROOT / "docs" / "data" / f"{name}.json"
         suite = ("python", "-m", "elastic_timer_conformance")
         session.run(*suite, f"--backend={name}", f"--report-json={report}")
@@ -98,7 +99,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of all three packages, and that the implementation fits the interface."""
     session.install("-e", ".[types]")
-    session.run("mypy", *PACKAGES, "noxfile.py", "tests/interface_fits.py")
+    session.run("mypy", *PACKAGES, "benchmarks", "noxfile.py", "tests/interface_fits.py")
 
 
 @nox.session
