@@ -99,23 +99,31 @@ class TableDirectory(RequestQueue):
                 a forked child has of its parent's.
             OSError: the directory cannot be used.
         """
+        if self._is_copy:
+            raise ServerRunningError(
+                f"this server of {self._path} is a copy made by a fork: in this process, make a "
+                "server of its own"
+            )
         with self._lock:
-            if self._server_lock is None:
-                self._server_lock = ServerLock(self._path)
-                try:
-                    self._bell = BellListener(self._path, self._on_malformed)
-                    self._sweep()
-                except BaseException:
-                    self.close()
-                    raise
-            elif not self._server_lock.is_held:
-                raise ServerRunningError(
-                    f"this server of {self._path} is a copy made by a fork: in this process, make "
-                    "a server of its own"
-                )
+            if self._server_lock is not None:
+                return
+            self._server_lock = ServerLock(self._path)
+            try:
+                self._bell = BellListener(self._path, self._on_malformed)
+                self._sweep()
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def _is_copy(self) -> bool:
+        """Whether this belongs to a process that has forked this one, which then holds no lock."""
+        return self._server_lock is not None and not self._server_lock.is_held
 
     def close(self) -> None:
         """Give up the directory to another server. The tables stay, and so do their timers."""
+        if self._is_copy:
+            return  # a thread of the parent may have held the lock when it forked
         with self._lock:
             for table in self._tables.values():
                 table.close()
