@@ -14,10 +14,10 @@ so it notices when nobody can come back to this table any more.
 
 Layout, in 8-byte floats of the machine: word 0 the format's number, 1 the bound, 2 the number of
 slots that were ever used; from word 512 on, two words a slot: the deadline (negative when it was
-released) and the expiration time (0 where it was not given and follows from the deadline). From
-:data:`SCOPES_AT` on, one scope a slot: its length in bytes as two bytes, and its UTF-8. Aligned
-words are read and written whole by every processor that CPython runs on; the server reads a word
-that it acts on twice all the same.
+released) and the expiration time (0 where it was not given and follows from the deadline; the epoch
+itself is -0). From :data:`SCOPES_AT` on, one scope a slot: its length in bytes as two bytes, and
+its UTF-8. Aligned words are read and written whole by every processor that CPython runs on; the
+server reads a word that it acts on twice all the same.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class TableReader:
 
     def _instant(self, expiration: float, deadline: float) -> Instant:
         """Return the instant of a deadline, with the expiration time if that was given."""
-        if expiration == 0.0:
+        if expiration == 0.0 and math.copysign(1.0, expiration) > 0:
             expiration = max(0.0, self._clock.time() + deadline - self._clock.monotonic())
         return Instant(expiration, deadline)
 

@@ -90,7 +90,7 @@ class WorkerTable:
             if holder is None:
                 holder = self._holders[scope_id] = _Acquired(self._claim(scope_id))
             if holder.block is None:
-                self._words[holder.word + 1] = expiration_time
+                self._words[holder.word + 1] = expiration_time or -0.0
             self._store(holder.word, expiration_time.monotonic)
 
     def disarm(self, scope_id: str) -> None:

@@ -259,6 +259,12 @@ def test_a_deadline_before_the_host_was_started_is_armed_all_the_same(table, rea
     assert 0 < expiration.monotonic < 1e-300
 
 
+def test_the_epoch_is_an_expiration_time_like_any_other(table, reader):
+    table.arm("s", Instant(0.0, 5.0))
+    ((_, expiration),) = reader.changes()
+    assert (expiration, expiration.monotonic) == (0.0, 5.0)
+
+
 def test_threads_may_use_one_table(table, reader):
     def work(name: str) -> None:
         for step in range(2000):

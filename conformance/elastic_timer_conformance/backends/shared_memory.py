@@ -90,7 +90,7 @@ class SharedMemoryBackend(Backend):
         return ring_of(WorkerId(request.worker_id, start_time(request.worker_id)))
 
     def transport_paths(self, server: Any) -> Sequence[str]:
-        return [str(server.directory), *map(str, server.directory.iterdir())]
+        return list(map(str, server.directory.iterdir()))
 
     def place(self, server: Any) -> Any:
         return str(server.directory)
