@@ -29,7 +29,7 @@ def worker(client):
 
 
 def main():
-    with timer.LocalTimerServer() as server:
+    with timer.SharedMemoryTimerServer() as server:
         process = multiprocessing.Process(target=worker, args=(server.client(),))
         process.start()
         process.join()

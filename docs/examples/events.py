@@ -19,7 +19,7 @@ def report(event):
 
 
 def main():
-    with timer.LocalTimerServer(max_interval=1, on_event=report) as server:
+    with timer.SharedMemoryTimerServer(max_interval=1, on_event=report) as server:
         healthy = time.time() - server.get_last_progress_time() < 10
         print(f"the watchdog is alive: {healthy}")
         worker = multiprocessing.Process(target=hang, args=(server.client(),))

@@ -13,7 +13,7 @@ def worker(client):
 
 
 if __name__ == "__main__":
-    with timer.LocalTimerServer() as server:
+    with timer.SharedMemoryTimerServer() as server:
         process = multiprocessing.Process(target=worker, args=(server.client(),))
         process.start()
         process.join()  # returns after half a second

@@ -17,7 +17,7 @@ def worker(client, duration):
 
 
 def main():
-    with timer.LocalTimerServer() as server:
+    with timer.SharedMemoryTimerServer() as server:
         workers = {
             name: multiprocessing.Process(target=worker, args=(server.client(), duration))
             for name, duration in (("healthy", 0.01), ("hung", 3600))

@@ -4,7 +4,7 @@ A drop-in for ``torch.distributed.elastic.timer`` that needs no PyTorch::
 
     import elastic_timer as timer
 
-    with timer.LocalTimerServer() as server:
+    with timer.SharedMemoryTimerServer() as server:  # or LocalTimerServer, as in PyTorch
         start_worker(server.client())
 
     def worker(client):
@@ -21,7 +21,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .api import RequestQueue, TimerClient, TimerRequest, TimerServer, configure, expires
-from .errors import RequestQueueFullError, RequestTooLargeError, ServerUnavailableError
+from .errors import (
+    RequestQueueFullError,
+    RequestTooLargeError,
+    ServerRunningError,
+    ServerUnavailableError,
+    TooManyTimersError,
+)
 from .events import TimerEvent
 
 if TYPE_CHECKING:
@@ -45,6 +51,7 @@ __all__ = [
     "RequestQueue",
     "RequestQueueFullError",
     "RequestTooLargeError",
+    "ServerRunningError",
     "ServerUnavailableError",
     "SharedMemoryTimerClient",
     "SharedMemoryTimerServer",
@@ -52,6 +59,7 @@ __all__ = [
     "TimerEvent",
     "TimerRequest",
     "TimerServer",
+    "TooManyTimersError",
     "configure",
     "expires",
 ]
