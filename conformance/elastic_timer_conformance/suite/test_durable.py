@@ -199,7 +199,7 @@ def test_ten_crashes_under_load(
             worker.wait_for("acquire")
             server.kill()
             server = servers.start()
-            measured("detection latency", wait_reaped(worker, "acquire", backend))
+            measured("detection latency beside a crash", wait_reaped(worker, "acquire", backend))
         journal.open_gate(f"enough {name}")
         last = [deadline_when_enough(worker, journal, allowance) for worker in busy]
         servers.pass_by(max(last))
