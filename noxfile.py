@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def verdicts(session: nox.Session) -> None:
         report = ROOT / "docs" / "data" / f"{name}.json"
         suite = ("python", "-m", "elastic_timer_conformance")
         session.run(*suite, f"--backend={name}", f"--report-json={report}")
+        _forget_messages(report)
 
 
 @nox.session
@@ -119,6 +121,14 @@ def docs(session: nox.Session) -> None:
     output = ROOT / "docs" / "_build" / "html"
     session.run("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", str(output))
     session.log(f"open {output / 'index.html'}")
+
+
+def _forget_messages(report: Path) -> None:
+    """Take out of a report what tests have said: it names places on the machine that ran them."""
+    document = json.loads(report.read_text("utf-8"))
+    for test in document["tests"]:
+        test["message"] = ""
+    report.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _require_dot(session: nox.Session) -> None:
