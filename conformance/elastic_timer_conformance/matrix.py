@@ -82,24 +82,24 @@ def as_markdown(
             f"`{report['command']}`",
         )
     yield ""
-    yield _row("Requirement", "Level", "Profile", *map(_column, reports))
-    yield _row("---", "---", "---", *[":-:"] * len(reports))
+    yield _row("Requirement", "Level", *map(_column, reports))
+    yield _row("---", "---", *[":-:"] * len(reports))
     verdicts = [
         {entry["id"]: Verdict(entry["verdict"]) for entry in report["requirements"]}
         for report in reports
     ]
     for area, entries in groupby(rows, key=lambda entry: entry["area"]):
-        yield _row(f"**{area}**", *[""] * (2 + len(reports)))
+        yield _row(f"**{area}**", *[""] * (1 + len(reports)))
         for entry in entries:
             cells = (CELLS[column.get(entry["id"], Verdict.NOT_RUN)] for column in verdicts)
-            yield _row(name_requirement(entry["id"]), entry["level"], entry["profile"], *cells)
+            yield _row(name_requirement(entry["id"]), entry["level"], *cells)
     for verdict in Verdict:
         totals = [
             sum(column.get(entry["id"], Verdict.NOT_RUN) is verdict for entry in rows)
             for column in verdicts
         ]
         if any(totals):
-            yield _row(f"**{verdict}**", "", "", *(f"**{total}**" for total in totals))
+            yield _row(f"**{verdict}**", "", *(f"**{total}**" for total in totals))
     yield ""
     yield LEGEND
     for report in reports:
