@@ -18,7 +18,8 @@ PACKAGE = Path(__file__).parent
 DESCRIPTION = """\
 Judge a timer backend by the specification, requirement by requirement.
 
-`matrix REPORT.json...` instead shows several reports of such runs side by side.
+`matrix REPORT.json...` instead shows several reports of such runs side by side, and `wrong` tries
+the suite itself out on deliberately wrong backends.
 
 Every option that is not listed here is one of pytest's and is handed on to it,
 for instance -k EXPRESSION, -x, --junitxml PATH.
@@ -38,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["matrix"]:
         matrix.main(arguments[1:])
+        return
+    if arguments[:1] == ["wrong"]:
+        from elastic_timer_conformance.wrong import command
+
+        command.main(arguments[1:])
         return
     known, rest = _parser().parse_known_args(arguments)
     if known.list_backends:

@@ -20,6 +20,7 @@ class LocalBackend(Backend):
     """Judges `elastic_timer` with its local server."""
 
     name = "local"
+    server_class: ClassVar[type[LocalTimerServer]] = LocalTimerServer
     capabilities = frozenset({Capability.EVENTS, Capability.HEALTH, Capability.SIGNAL})
     # Seconds: what the documentation of RequestPipe says is its default.
     when_full: ClassVar[Refusal | None] = Refusal(RequestQueueFullError, within=5.0)
@@ -33,12 +34,12 @@ class LocalBackend(Backend):
         return f"elastic-timer {version('elastic-timer')}"
 
     def start_server(self, max_interval: float) -> Any:
-        server = LocalTimerServer(self.make_queue(), max_interval)
+        server = self.make_server(max_interval)
         server.start()
         return server
 
     def start_server_with_signal(self, max_interval: float, signal_number: int) -> Any:
-        server = LocalTimerServer(self.make_queue(), max_interval, reap_signal=signal_number)
+        server = self.make_server(max_interval, reap_signal=signal_number)
         server.start()
         return server
 
@@ -49,8 +50,12 @@ class LocalBackend(Backend):
         """Return what requests travel in."""
         return RequestPipe()
 
+    def make_server(self, max_interval: float, **options: Any) -> Any:
+        """Return a server that is not started."""
+        return self.server_class(self.make_queue(), max_interval, **options)
+
     def open_queue(self) -> OpenQueue:
-        pipe = RequestPipe()
+        pipe = self.make_queue()
         return OpenQueue(queue=pipe, producer=pipe)
 
     def idle_server(
@@ -59,11 +64,7 @@ class LocalBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        queue = self.make_queue()
-        server = LocalTimerServer(queue, max_interval, clock=clock)
-        if reap is not None:
-            server._reap_worker = reap  # type: ignore[method-assign, assignment]
-        return IdleServer(server, queue.put)
+        return _idle(self.make_server(max_interval, clock=clock), reap)
 
     def send_raw(self, server: Any, data: bytes) -> None:
         os.write(server._mp_queue._write_fd, data)
@@ -81,12 +82,14 @@ class LocalBackend(Backend):
         on_event: Callable[[Any], None],
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        queue = self.make_queue()
-        server = LocalTimerServer(queue, max_interval, on_event=on_event)
-        if reap is not None:
-            server._reap_worker = reap  # type: ignore[method-assign, assignment]
-        return IdleServer(server, queue.put)
+        return _idle(self.make_server(max_interval, on_event=on_event), reap)
 
     def last_progress_time(self, server: Any) -> float:
         progress: float = server.get_last_progress_time()
         return progress
+
+
+def _idle(server: Any, reap: Callable[[Any], bool] | None) -> IdleServer:
+    if reap is not None:
+        server._reap_worker = reap
+    return IdleServer(server, server._mp_queue.put)

@@ -1,0 +1,1 @@
+"""The wrong backends, one file an area of the specification."""
