@@ -25,9 +25,6 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_LONGEST = 1e300
-"""Seconds below which a number is finite and stays so when a clock's time is added."""
-
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200  # inspect's flags
 
 _configured: TimerClient | None = None
@@ -76,6 +73,7 @@ class expires:
         "_scope",
         "_site",
         "after",
+        "deadline",
         "outer",
         "scope_id",
         "thread",
@@ -92,18 +90,15 @@ class expires:
     """The thread that is in the block, if the client wants to know."""
     word: int
     """For the client's use: where the block's timer is."""
-
-    @property
-    def block(self) -> expires:
-        """Itself: what holds a timer is a block, or an ``acquire`` outside of any."""
-        return self
+    deadline: float
+    """For the client's use: what the timer's deadline is, on the monotonic clock."""
 
     def __init__(
         self, after: SupportsFloat, scope: str | None = None, client: TimerClient | None = None
     ) -> None:
-        kind = type(after)
-        if (kind is float or kind is int) and -_LONGEST < after < _LONGEST:  # type: ignore[operator]
-            self.after = after  # type: ignore[assignment]
+        # What is not finite differs from itself, or gives no difference that is zero.
+        if type(after) is float and after - after == 0.0:
+            self.after = after
         else:
             self.after = finite_seconds(after, "after")
         self._scope = scope

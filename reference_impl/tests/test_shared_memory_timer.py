@@ -192,8 +192,9 @@ def test_a_child_forked_inside_a_block_leaves_it_without_a_trace(directory):
             # The server's own locks may be held by its thread, which the child does not have.
             table = SharedMemoryTimerClient(directory)._open()
             with expires(after=600, scope="s", client=SharedMemoryTimerClient(directory)):
-                held = list(table._holders)
-            os._exit(0 if (held, list(table._holders)) == (["s"], []) else 1)
+                held = list(table._scopes.values())
+            left = list(table._scopes.values())
+            os._exit(0 if list(map(type, held + left)) == [expires, int] else 1)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
         assert not any(server.get_expired_timers(float("inf")).values())
