@@ -10,6 +10,7 @@ from pathlib import Path
 
 from elastic_timer_conformance import matrix
 from elastic_timer_conformance.backends import KNOWN
+from elastic_timer_conformance.layer import Layer
 
 __all__ = ["main"]
 
@@ -70,6 +71,8 @@ def pytest_arguments(known: argparse.Namespace, rest: Sequence[str]) -> list[str
         arguments.append(f"--report-json={known.report_json.absolute()}")
     arguments += [f"--profile={name}" for name in known.profile]
     arguments += [f"--requirement={name}" for name in known.requirement]
+    if known.layer is not None:
+        arguments.append(f"--layer={known.layer}")
     return [*arguments, *rest]
 
 
@@ -97,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="ID",
         help="test this requirement only; may be repeated",
+    )
+    parser.add_argument(
+        "--layer",
+        choices=[str(layer) for layer in Layer],
+        help="run the tests of this layer only: interface, which starts no workers and takes "
+        "seconds, for while you write a backend, or process (default: both)",
     )
     parser.add_argument(
         "--allowance",

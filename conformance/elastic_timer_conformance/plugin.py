@@ -18,6 +18,7 @@ from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
 from elastic_timer_conformance.backends import KNOWN, UnknownBackendError, load_backend
 from elastic_timer_conformance.fixtures import BORROWED, RUN
+from elastic_timer_conformance.layer import Layer
 from elastic_timer_conformance.requirement import NOT_APPLICABLE
 from elastic_timer_conformance.run import Run
 from elastic_timer_conformance.verdict import Measurement, Outcome, TestResult
@@ -44,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ID",
         default=[],
         help="test this requirement only; may be given several times",
+    )
+    group.addoption(
+        "--layer",
+        choices=[str(layer) for layer in Layer],
+        help="run the tests of this layer only: interface, which starts no workers and takes "
+        "seconds, or process (default: both)",
     )
     group.addoption(
         "--allowance",
@@ -86,6 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
         allowance=replace(Allowance(), signal=config.option.allowance),
         profiles=frozenset(map(Profile, config.option.profile or Profile)),
         selected=selected,
+        layer=Layer(config.option.layer) if config.option.layer else None,
         whole_suite=config.option.whole_suite,
     )
     config.pluginmanager.register(fixtures, "elastic timer conformance fixtures")
@@ -112,7 +120,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         requirements = _requirements_of(item, run)
         tested.update(requirement.id for requirement in requirements)
-        (wanted if any(map(run.wants, requirements)) else unwanted).append(item)
+        is_wanted = any(map(run.wants, requirements)) and _is_of(run.layer, item)
+        (wanted if is_wanted else unwanted).append(item)
     if run.whole_suite:
         run.untested += [
             requirement.id
@@ -122,6 +131,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
         items[:] = wanted
+
+
+def _is_of(layer: Layer | None, item: pytest.Item) -> bool:
+    return layer is None or Layer.of(getattr(item, "fixturenames", ())) is layer
 
 
 def _requirements_of(item: pytest.Item, run: Run) -> Sequence[Requirement]:

@@ -14,6 +14,7 @@ from elastic_timer_spec import Profile, Requirement, Specification
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend, Capability, Deviation
+from elastic_timer_conformance.layer import Layer
 from elastic_timer_conformance.verdict import Judgement, Outcome, TestResult, Verdict, judge
 
 __all__ = ["Machine", "Run"]
@@ -45,6 +46,8 @@ class Run:
     profiles: frozenset[Profile]
     selected: frozenset[str] = frozenset()
     """The only requirements to be tested; empty for all."""
+    layer: Layer | None = None
+    """The only layer of which tests are run; None for both."""
     whole_suite: bool = False
     """Whether the tests are meant to cover every core requirement."""
     machine: Machine = field(default_factory=Machine)
@@ -122,6 +125,7 @@ class Run:
             if self.profiles != frozenset(Profile):
                 words += [word for name in sorted(self.profiles) for word in ("--profile", name)]
             words += [word for name in sorted(self.selected) for word in ("--requirement", name)]
+            words += ["--layer", self.layer] if self.layer is not None else []
         if test is not None:
             words += ["-k", test]
         return shlex.join(words)

@@ -27,7 +27,8 @@ ENOUGH = 120.0
 def test_help(run: Run) -> None:
     done = run("--help")
     assert done.status == 0
-    for option in ("--backend", "--profile", "--requirement", "--allowance", "--report-json"):
+    options = ("--backend", "--profile", "--requirement", "--layer", "--allowance", "--report-json")
+    for option in options:
         assert option in done.output
 
 

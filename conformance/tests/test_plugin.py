@@ -216,6 +216,56 @@ def test_a_failing_subtest_counts_once(run_tests: RunTests) -> None:
     assert len(done.report["tests"]) == 1
 
 
+LAYERS = """
+import pytest
+from elastic_timer_conformance.requirement import requirement
+
+@pytest.fixture
+def my_server(host):
+    pass
+
+@requirement("QUEUE-SIZE")
+def test_in_this_process(clock):
+    pass
+
+@requirement("QUEUE-ORDER")
+def test_by_way_of_another_fixture(my_server):
+    pass
+
+@requirement("QUEUE-SIZE")
+def test_of_every_start_method(borrow_host):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tests"),
+    [
+        ([], 3),
+        (["--layer=interface"], 1),
+        (["--layer=process"], 2),
+        (["--layer=process", "--requirement=QUEUE-SIZE"], 1),
+    ],
+)
+def test_a_layer_is_what_its_tests_ask_for(
+    run_tests: RunTests, arguments: list[str], tests: int
+) -> None:
+    done = run_tests(LAYERS, "--backend=tiny_backends:TinyBackend", "--collect-only", *arguments)
+    assert done.output.count("<Function ") == tests, done.output
+
+
+def test_the_command_to_repeat_names_the_layer(run_tests: RunTests) -> None:
+    done = run_tests(LAYERS, "--backend=tiny_backends:TinyBackend", "--layer=interface")
+    assert done.status == 0, done.output
+    assert done.report["command"].endswith("--layer interface")
+
+
+def test_an_unknown_layer_is_refused(run_tests: RunTests) -> None:
+    done = run_tests(LAYERS, "--backend=tiny_backends:TinyBackend", "--layer=network")
+    assert done.status == 4
+    assert "'network' (choose from 'interface', 'process')" in done.output
+
+
 ALLOWANCE = """
 import pytest
 from elastic_timer_conformance.requirement import requirement
