@@ -17,7 +17,7 @@ from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.harness.recording import recording_client_class
 from elastic_timer_conformance.harness.watched import WatchedServer
-from elastic_timer_conformance.requirement import not_applicable
+from elastic_timer_conformance.requirement import marks_of, not_applicable
 from elastic_timer_conformance.run import Run
 
 RUN = pytest.StashKey[Run]()
@@ -45,7 +45,7 @@ def api(backend: Backend) -> Any:
 def allowance(request: pytest.FixtureRequest) -> Allowance:
     """How long to wait for what must come, and for what must not."""
     run = request.config.stash[RUN]
-    names = {name for mark in request.node.iter_markers("requirement") for name in mark.args}
+    names = {mark.requirement for mark in marks_of(request.node)}
     known = names and names <= set(run.deviations)
     return run.allowance.of_known_deviation() if known else run.allowance
 

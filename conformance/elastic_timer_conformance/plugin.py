@@ -5,25 +5,24 @@ It is not loaded by being installed: whoever runs the suite asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from elastic_timer_spec import Level, Profile, Requirement, UnknownRequirementError, load
+from elastic_timer_spec import Level, Profile, UnknownRequirementError, load
 
 from elastic_timer_conformance import fixtures, report
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
 from elastic_timer_conformance.backends import KNOWN, UnknownBackendError, load_backend
+from elastic_timer_conformance.collection import OUTDATED, REQUIREMENTS, choose, why_outdated
 from elastic_timer_conformance.fixtures import BORROWED, RUN
 from elastic_timer_conformance.layer import Layer
 from elastic_timer_conformance.requirement import NOT_APPLICABLE
 from elastic_timer_conformance.run import Run
 from elastic_timer_conformance.verdict import Measurement, Outcome, TestResult
-
-REQUIREMENTS = pytest.StashKey[tuple[str, ...]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,7 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "requirement(*ids): what the test verifies; see requirement.py"
+        "markers", "requirement(*marks): what the test verifies; see requirement.py"
     )
     if config.option.backend is None:
         raise pytest.UsageError(
@@ -113,43 +112,16 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 # First, so that `-k` and the like have not taken away tests whose existence is asked about.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    run = config.stash[RUN]
-    tested: set[str] = set()
-    wanted: list[pytest.Item] = []
-    unwanted: list[pytest.Item] = []
-    for item in items:
-        requirements = _requirements_of(item, run)
-        tested.update(requirement.id for requirement in requirements)
-        is_wanted = any(map(run.wants, requirements)) and _is_of(run.layer, item)
-        (wanted if is_wanted else unwanted).append(item)
-    if run.whole_suite:
-        run.untested += [
-            requirement.id
-            for requirement in run.specification.requirements.values()
-            if requirement.profile is Profile.CORE and requirement.id not in tested
-        ]
+    wanted, unwanted = choose(config.stash[RUN], items)
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
         items[:] = wanted
 
 
-def _is_of(layer: Layer | None, item: pytest.Item) -> bool:
-    return layer is None or Layer.of(getattr(item, "fixturenames", ())) is layer
-
-
-def _requirements_of(item: pytest.Item, run: Run) -> Sequence[Requirement]:
-    """Return what a test verifies, and keep it with the test."""
-    names = [name for mark in item.iter_markers("requirement") for name in mark.args]
-    if not names:
-        raise pytest.UsageError(
-            f"{item.nodeid} names no requirement: mark it with @requirement('AREA-NAME')"
-        )
-    try:
-        requirements = [run.specification.find(name) for name in names]
-    except UnknownRequirementError as error:
-        raise pytest.UsageError(f"{item.nodeid}: {error}") from None
-    item.stash[REQUIREMENTS] = tuple(names)
-    return requirements
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.stash[OUTDATED]:
+        pytest.fail(why_outdated(item, item.config.stash[RUN]), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -173,7 +145,9 @@ def pytest_runtest_makereport(
     result = TestResult(seen.nodeid, names, Outcome.PASSED, message=_message(seen))
     seen.__dict__["requirements"] = names
     seen.__dict__["verdict_message"] = result.message
-    if seen.failed:
+    if item.stash[OUTDATED]:
+        seen.__dict__["outdated"] = True
+    elif seen.failed:
         seen.sections[:0] = [("what the specification demands", _teach(item, result, run))]
         for host in item.stash.get(BORROWED, []):
             seen.sections.append(("written by the host process and its workers", host.said()))
@@ -235,7 +209,9 @@ class _Results:
         )
         if not is_subtest:
             result.duration += report.duration
-        if report.failed or hasattr(report, "failed_as_expected"):
+        if hasattr(report, "outdated"):
+            result.outcome = Outcome.OUTDATED
+        elif report.failed or hasattr(report, "failed_as_expected"):
             result.outcome = Outcome.FAILED
         elif report.skipped and result.outcome is Outcome.PASSED:
             result.outcome = Outcome.NOT_APPLICABLE

@@ -103,6 +103,14 @@ class Run:
             for judgement in judgements
             if judgement.verdict is Verdict.VIOLATES
         ]
+        outdated = [
+            result.test for result in self.results.values() if result.outcome is Outcome.OUTDATED
+        ]
+        if outdated:
+            found.append(
+                f"{len(outdated)} tests were last held against an earlier statement of what they "
+                f"verify, and were not run: {', '.join(outdated)}"
+            )
         if self.untested:
             found.append(f"core requirements without a test: {', '.join(self.untested)}")
         if not any(

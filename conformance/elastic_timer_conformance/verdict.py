@@ -41,6 +41,8 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_APPLICABLE = "not applicable"
+    OUTDATED = "outdated"
+    """Not run: it was last held against an earlier statement of its requirement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,11 @@ def judge(
         return judgement(Verdict.DEVIATES, deviation.reason, deviation.link)
     if against and requirement.level is Level.MAY and requirement.capability is None:
         return judgement(Verdict.NOT_CLAIMED, "optional, and not offered")
+    outdated = [result for result in results if result.outcome is Outcome.OUTDATED]
     if against:
         return judgement(Verdict.VIOLATES, against[0].message)
+    if outdated:
+        return judgement(Verdict.NOT_RUN, outdated[0].message)
     if passed and deviation is not None and deviation.sometimes:
         reason = f"{deviation.reason} (not seen in this run)"
         return judgement(Verdict.DEVIATES, reason, deviation.link)

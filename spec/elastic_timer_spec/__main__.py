@@ -7,6 +7,7 @@ not do its work (a wrong argument, an unsound page), 130 when it was interrupted
 from __future__ import annotations
 
 import argparse
+import inspect
 import io
 import os
 import sys
@@ -18,6 +19,7 @@ from elastic_timer_spec import commands
 from elastic_timer_spec.generate import PACKAGE, SphinxError
 from elastic_timer_spec.keyword_index import KeywordIndexError
 from elastic_timer_spec.needs_json import PagesError
+from elastic_timer_spec.review import UnknownTestError
 from elastic_timer_spec.specification import UnknownRequirementError
 from elastic_timer_spec.suite_source import SuiteError
 
@@ -59,6 +61,7 @@ _EXPECTED: Final = (
     SphinxError,
     SuiteError,
     UnknownRequirementError,
+    UnknownTestError,
     OSError,
 )
 
@@ -68,9 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, command: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-        text = command.__doc__ or ""
+        text = inspect.cleandoc(command.__doc__ or "")
         summary = text.split("\n\n", maxsplit=1)[0].rstrip(".")
-        added = subparsers.add_parser(name, help=summary, description=text)
+        added = subparsers.add_parser(
+            name,
+            help=summary,
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         added.set_defaults(command=command)
         return added
 
@@ -94,6 +102,22 @@ def _parser() -> argparse.ArgumentParser:
     show = add("show", commands.show)
     show.add_argument("requirement", metavar="REQUIREMENT", help="an id, such as QUEUE-SIZE")
     _add_suite(show)
+
+    reviewed = add("reviewed", commands.reviewed)
+    reviewed.add_argument(
+        "requirement",
+        nargs="?",
+        metavar="REQUIREMENT",
+        help="the requirement whose tests have been looked at (default: list what is out of date)",
+    )
+    reviewed.add_argument(
+        "tests",
+        nargs="*",
+        metavar="TEST",
+        help="which of its tests: test_name, test_file.py or test_file.py::test_name "
+        "(default: all of them)",
+    )
+    _add_suite(reviewed)
 
     generate = add("generate", commands.generate)
     generate.add_argument("--check", action="store_true", help="write nothing; 1 if it is stale")

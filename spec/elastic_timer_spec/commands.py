@@ -6,8 +6,11 @@ import argparse
 import dataclasses
 import json
 import sys
+import textwrap
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 from elastic_timer_spec import generate as generation
 from elastic_timer_spec.atomic_file import write_atomically
@@ -15,11 +18,18 @@ from elastic_timer_spec.ingest import ingest as ingest_pages
 from elastic_timer_spec.keyword_extraction import extract_file
 from elastic_timer_spec.keyword_index import KeywordIndex, KeywordIndexError
 from elastic_timer_spec.keyword_rendering import render
+from elastic_timer_spec.review import Outdated, outdated
+from elastic_timer_spec.review import reviewed as note_reviewed
 from elastic_timer_spec.specification import Requirement, Specification, load
+from elastic_timer_spec.statement_history import earlier_statement, word_diff
 from elastic_timer_spec.suite_source import SuiteError, SuiteSource, find_suite, read_suite
 from elastic_timer_spec.traceability import Traceability, explanations, trace, trace_keywords
 
-__all__ = ["check", "extract", "generate", "ingest", "show"]
+__all__ = ["check", "extract", "generate", "ingest", "reviewed", "show"]
+
+# Columns, for what is read at a terminal.
+_WIDTH: Final = 100
+_INDENT: Final = " " * 6
 
 
 def ingest(options: argparse.Namespace) -> int:
@@ -195,3 +205,65 @@ def _decoded(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def reviewed(options: argparse.Namespace) -> int:
+    """Note that tests verify what a requirement demands now, or list those that nobody looked at.
+
+    A test names its requirement with the digest of the statement that it was last held against,
+    as in @requirement("QUEUE-SIZE@0123abcd"). When the statement is changed, the test fails until
+    somebody has looked at both, has changed the test where that is called for, and has said so
+    with this command. It changes nothing but these marks.
+
+    Without a requirement it changes nothing at all: it lists the tests that are out of date, with
+    the words that were changed. The exit status is 1 when there are any.
+    """
+    specification, suite = load(), read_suite(options.suite or find_suite())
+    if options.requirement is None:
+        return _list_outdated(outdated(specification, suite), suite, options.suite)
+    requirement = specification.find(options.requirement)
+    updates = note_reviewed(requirement, suite, options.tests)
+    for update in updates:
+        print(f"{update.file}:{update.line}: {update.old} -> {update.new}")
+    if not updates:
+        print(f"{requirement.id}: these tests are up to date")
+    return 0
+
+
+def _list_outdated(entries: list[Outdated], suite: SuiteSource, folder: Path | None) -> int:
+    for entry in entries:
+        print("\n".join(_outdated_lines(entry, folder)), end="\n\n")
+    named = {(test.file, test.name) for entry in entries for test in entry.tests}
+    if named:
+        requirements = {entry.requirement.id for entry in entries}
+        print(f"{len(named)} tests of {len(requirements)} requirements are to be looked at")
+    else:
+        print(f"all {len(suite.tests)} tests are up to date with what they verify")
+    return 1 if named else 0
+
+
+def _outdated_lines(entry: Outdated, folder: Path | None) -> Iterator[str]:
+    requirement = entry.requirement
+    yield f"{requirement.id}: {requirement.title}"
+    text = textwrap.indent(requirement.statement, _INDENT)
+    if entry.digest is None:
+        yield "  These tests do not say what they were looked at for; it demands:"
+    else:
+        now = requirement.digest[: len(entry.digest)]
+        yield f"  Its statement was {entry.digest} when these tests were looked at, and is {now}:"
+        file = generation.PACKAGE / "specification.json"
+        earlier = earlier_statement(requirement.id, entry.digest, file)
+        if earlier is not None:
+            text = _wrapped(word_diff(earlier, requirement.statement))
+    yield ""
+    yield text
+    yield ""
+    yield from (f"  {test.file}:{test.line}: {test.name}" for test in entry.tests)
+    option = f" --suite {folder}" if folder else ""
+    yield f"  Once they verify that: python -m elastic_timer_spec reviewed {requirement.id}{option}"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
+    )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeGuard
 
-__all__ = ["SuiteError", "SuiteSource", "SuiteTest", "find_suite", "read_suite"]
+from elastic_timer_spec.mark import Mark, MarkError
+
+__all__ = ["SuiteError", "SuiteSource", "SuiteTest", "WrittenMark", "find_suite", "read_suite"]
 
 _PACKAGE: Final = "elastic_timer_conformance"
 _DECORATOR: Final = "requirement"
@@ -24,16 +26,33 @@ class SuiteError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenMark:
+    """A mark, and where in its file the string stands that it is written in.
+
+    `start` and `end` are line, from 1, and column, from 0 and in bytes of UTF-8, as in `ast`.
+    """
+
+    mark: Mark
+    start: tuple[int, int]
+    end: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteTest:
     """A test function: its name, with its class's before it, where it stands, what it tests.
 
-    `requirements` are the ids that it or its class is decorated with.
+    `marks` are those that it or its class is decorated with.
     """
 
     name: str
     file: str
     line: int
-    requirements: tuple[str, ...]
+    marks: tuple[WrittenMark, ...]
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The ids of the requirements that it verifies, each once."""
+        return tuple(dict.fromkeys(written.mark.requirement for written in self.marks))
 
     @property
     def function(self) -> str:
@@ -85,16 +104,19 @@ def read_suite(folder: Path) -> SuiteSource:
 
 
 def _tests(
-    tree: ast.Module | ast.ClassDef, file: str, prefix: str = "", inherited: tuple[str, ...] = ()
+    tree: ast.Module | ast.ClassDef,
+    file: str,
+    prefix: str = "",
+    inherited: tuple[WrittenMark, ...] = (),
 ) -> Iterator[SuiteTest]:
     """Find the tests of a module or a class; functions inside functions are none."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
-            ids = inherited + tuple(_requirements(node, file))
-            yield from _tests(node, file, f"{prefix}{node.name}.", ids)
+            marks = (*inherited, *_marks(node.decorator_list, file))
+            yield from _tests(node, file, f"{prefix}{node.name}.", marks)
         elif _is_test(node):
-            ids = tuple(dict.fromkeys((*inherited, *_requirements(node, file))))
-            yield SuiteTest(prefix + node.name, file, node.lineno, ids)
+            marks = (*inherited, *_marks(node.decorator_list, file))
+            yield SuiteTest(prefix + node.name, file, node.lineno, marks)
 
 
 def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -102,10 +124,8 @@ def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef
     return isinstance(node, functions) and node.name.startswith("test_")
 
 
-def _requirements(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, file: str
-) -> Iterator[str]:
-    for decorator in node.decorator_list:
+def _marks(decorators: Iterable[ast.expr], file: str) -> Iterator[WrittenMark]:
+    for decorator in decorators:
         if not isinstance(decorator, ast.Call):
             continue
         function = decorator.func
@@ -115,7 +135,13 @@ def _requirements(
         if name != _DECORATOR:
             continue
         for argument in decorator.args:
+            place = f"{file}:{decorator.lineno}"
             if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
-                place = f"{file}:{decorator.lineno}"
                 raise SuiteError(f"{place}: an id that is not written out cannot be traced")
-            yield argument.value
+            try:
+                mark = Mark.parse(argument.value)
+            except MarkError as error:
+                raise SuiteError(f"{place}: {error}") from None
+            start = argument.lineno, argument.col_offset
+            end = argument.end_lineno or argument.lineno, argument.end_col_offset or 0
+            yield WrittenMark(mark, start, end)

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     EXPLANATION_STALE = "explanation of a keyword that no index holds"
     REQUIREMENT_UNTESTED = "core requirement without a test"
     REQUIREMENT_UNKNOWN = "test of an unknown requirement"
+    TEST_OUTDATED = "test of an earlier statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def trace(
         *_unknown_keywords(specification, reasons),
         *_untested(specification, tested),
         *_unknown_requirements(specification, tests),
+        *_outdated_tests(specification, tests),
     ]
     return Traceability(traces, tested, tuple(findings))
 
@@ -202,6 +204,22 @@ def _unknown_requirements(
         for test in tests
         for requirement_id in test.requirements
         if requirement_id not in known
+    ]
+
+
+def _outdated_tests(specification: Specification, tests: Iterable[SuiteTest]) -> list[Finding]:
+    known = specification.requirements
+    return [
+        Finding(
+            Fault.TEST_OUTDATED,
+            written.mark.requirement,
+            f"{test.name} ({test.file}:{test.line}) was looked at for {written.mark.digest}; see "
+            f"python -m elastic_timer_spec reviewed",
+        )
+        for test in tests
+        for written in test.marks
+        if written.mark.requirement in known
+        and written.mark.is_outdated(known[written.mark.requirement])
     ]
 
 

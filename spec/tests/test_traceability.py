@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from elastic_timer_spec.keyword_extraction import extract
+from elastic_timer_spec.mark import Mark
 from elastic_timer_spec.specification import Area, Level, Profile, Requirement, Specification
-from elastic_timer_spec.suite_source import SuiteSource, SuiteTest
+from elastic_timer_spec.suite_source import SuiteSource, SuiteTest, WrittenMark
 from elastic_timer_spec.traceability import (
     Fault,
     KeywordTrace,
@@ -47,6 +48,10 @@ def requirement(requirement_id: str, profile: Profile, *keywords: str) -> Requir
     )
 
 
+def marks(*texts: str) -> tuple[WrittenMark, ...]:
+    return tuple(WrittenMark(Mark.parse(text), (1, 0), (1, 0)) for text in texts)
+
+
 REQUIREMENTS = (
     requirement("QUEUE-TESTED", Profile.CORE, "named", "test_missing", "test_there"),
     requirement("QUEUE-UNTESTED", Profile.CORE, "naned"),
@@ -65,8 +70,11 @@ SPECIFICATION = Specification(
 SUITE = SuiteSource(
     folder=Path("suite"),
     tests=(
-        SuiteTest("TestQueue.test_there", "test_queue.py", 7, ("QUEUE-TESTED", "QUEUE-TESTES")),
-        SuiteTest("test_other", "test_queue.py", 9, ("QUEUE-TESTED",)),
+        SuiteTest(
+            "TestQueue.test_there", "test_queue.py", 7, marks("QUEUE-TESTED", "QUEUE-TESTES")
+        ),
+        SuiteTest("test_other", "test_queue.py", 9, marks(f"QUEUE-TESTED@{'0' * 8}")),
+        SuiteTest("test_old", "test_queue.py", 11, marks("QUEUE-TESTED@0123abcd")),
     ),
     names=frozenset({"helper", "SuiteClass", "TestQueue", "test_there", "test_other"}),
 )
@@ -126,7 +134,7 @@ def test_what_accounts_for_a_keyword(
 
 def test_requirements_are_traced_to_their_tests(traceability: Traceability) -> None:
     assert traceability.tests == {
-        "QUEUE-TESTED": ("TestQueue.test_there", "test_other"),
+        "QUEUE-TESTED": ("TestQueue.test_there", "test_other", "test_old"),
         "QUEUE-UNTESTED": (),
         "QUEUE-ROBUST": (),
     }
@@ -142,11 +150,14 @@ def test_each_loose_end_is_found_once_and_nothing_else(traceability: Traceabilit
         (Fault.EXPLANATION_STALE, "gone"),
         (Fault.REQUIREMENT_UNTESTED, "QUEUE-UNTESTED"),
         (Fault.REQUIREMENT_UNKNOWN, "QUEUE-TESTES"),
+        (Fault.TEST_OUTDATED, "QUEUE-TESTED"),
     }
     assert "did you mean named?" in found[Fault.KEYWORD_UNKNOWN, "naned"]
     unknown = found[Fault.REQUIREMENT_UNKNOWN, "QUEUE-TESTES"]
     assert "TestQueue.test_there (test_queue.py:7)" in unknown
     assert "did you mean QUEUE-TESTED?" in unknown
+    outdated = found[Fault.TEST_OUTDATED, "QUEUE-TESTED"]
+    assert outdated.startswith("test_old (test_queue.py:11) was looked at for 0123abcd")
 
 
 def test_without_a_suite_nothing_is_traced_to_a_test() -> None:

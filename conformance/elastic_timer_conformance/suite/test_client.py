@@ -47,12 +47,12 @@ def reaped_at(worker: Worker, backend: Backend, allowance: Allowance, deadline: 
     return died
 
 
-@requirement("CLIENT-ACQUIRE")
+@requirement("CLIENT-ACQUIRE@ff712de0")
 def test_acquire_enters_a_timer(host: Host, journal: Journal) -> None:
     assert table_after(host, journal, ("acquire at", "scope", LATER)) == [("scope", LATER)]
 
 
-@requirement("CLIENT-ACQUIRE")
+@requirement("CLIENT-ACQUIRE@ff712de0")
 def test_acquire_arms_a_timer(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -63,12 +63,12 @@ def test_acquire_arms_a_timer(
     assert reaped_at(worker, backend, allowance, deadline) >= deadline
 
 
-@requirement("CLIENT-RELEASE")
+@requirement("CLIENT-RELEASE@c52f809e")
 def test_release_removes_the_timer(host: Host, journal: Journal) -> None:
     assert table_after(host, journal, ("acquire at", "scope", LATER), ("release", "scope")) == []
 
 
-@requirement("CLIENT-RELEASE")
+@requirement("CLIENT-RELEASE@c52f809e")
 def test_released_scope_can_be_acquired_again(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -97,7 +97,7 @@ def test_released_scope_can_be_acquired_again(
         assert died >= deadline, "reaped although it had released its timer in time"
 
 
-@requirement("CLIENT-RELEASE-VACUOUS")
+@requirement("CLIENT-RELEASE-VACUOUS@65e1f387")
 def test_vacuous_release_changes_no_timer(host: Host, journal: Journal) -> None:
     timers = table_after(
         host,
@@ -111,7 +111,7 @@ def test_vacuous_release_changes_no_timer(host: Host, journal: Journal) -> None:
     assert timers == [("held", LATER)]
 
 
-@requirement("CLIENT-RELEASE-VACUOUS")
+@requirement("CLIENT-RELEASE-VACUOUS@65e1f387")
 def test_vacuous_release_does_not_disarm(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -128,7 +128,7 @@ def test_vacuous_release_does_not_disarm(
     reaped_at(worker, backend, allowance, worker.wait_for("acquire")["deadline"])
 
 
-@requirement("CLIENT-REACQUIRE")
+@requirement("CLIENT-REACQUIRE@42038450")
 @pytest.mark.parametrize(("first", "second"), [(LATER, LATER + 1), (LATER, LATER - 1)])
 def test_reacquire_replaces_the_timer(
     host: Host, journal: Journal, first: float, second: float
@@ -138,7 +138,7 @@ def test_reacquire_replaces_the_timer(
     assert table_after(host, journal, *twice, ("release", "scope")) == []
 
 
-@requirement("CLIENT-REACQUIRE")
+@requirement("CLIENT-REACQUIRE@42038450")
 def test_reacquire_extends_the_worker_s_life(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -156,7 +156,7 @@ def test_reacquire_extends_the_worker_s_life(
         assert died >= second["deadline"], "reaped before the later expiration time"
 
 
-@requirement("CLIENT-REACQUIRE")
+@requirement("CLIENT-REACQUIRE@42038450")
 def test_reacquire_shortens_the_worker_s_life(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -166,7 +166,7 @@ def test_reacquire_shortens_the_worker_s_life(
     reaped_at(worker, backend, allowance, worker.wait_for("acquire", count=2)["deadline"])
 
 
-@requirement("CLIENT-SCOPES-INDEPENDENT")
+@requirement("CLIENT-SCOPES-INDEPENDENT@fa6a584d")
 def test_scopes_have_timers_of_their_own(host: Host, journal: Journal) -> None:
     timers = table_after(
         host,
@@ -180,7 +180,7 @@ def test_scopes_have_timers_of_their_own(host: Host, journal: Journal) -> None:
     assert timers == [("Step", LATER + 2), ("step", LATER + 1), ("step ", LATER + 3)]
 
 
-@requirement("CLIENT-SCOPES-INDEPENDENT")
+@requirement("CLIENT-SCOPES-INDEPENDENT@fa6a584d")
 def test_releasing_one_scope_leaves_the_other_armed(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -198,7 +198,7 @@ def test_releasing_one_scope_leaves_the_other_armed(
     assert reaped_at(worker, backend, allowance, deadline) >= deadline
 
 
-@requirement("CLIENT-WORKERS-INDEPENDENT")
+@requirement("CLIENT-WORKERS-INDEPENDENT@7fd576fa")
 def test_releasing_leaves_other_workers_timers_armed(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:

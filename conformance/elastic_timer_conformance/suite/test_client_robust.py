@@ -34,7 +34,7 @@ NEVER = 3600.0
 LATER = 4102444800.0
 
 
-@requirement("CLIENT-ARMED")
+@requirement("CLIENT-ARMED@ee41a1b0")
 @pytest.mark.parametrize("way", WAYS_TO_HANG)
 def test_worker_that_hangs_at_once_is_reaped(
     host: Host, journal: Journal, backend: Backend, measured: Measure, way: str
@@ -44,7 +44,7 @@ def test_worker_that_hangs_at_once_is_reaped(
     measured(f"detection latency, {way}", wait_reaped(worker, "acquiring", backend))
 
 
-@requirement("WATCHDOG-NO-FALSE-REAP")
+@requirement("WATCHDOG-NO-FALSE-REAP@68b7469d")
 def test_release_counts_though_the_worker_hangs_at_once(host: Host, journal: Journal) -> None:
     server = host.start_server(MAX_INTERVAL)
 
@@ -70,7 +70,7 @@ def test_release_counts_though_the_worker_hangs_at_once(host: Host, journal: Jou
 FORKS = ("os.fork", "multiprocessing")
 
 
-@requirement("CLIENT-FORK")
+@requirement("CLIENT-FORK@f1dd1f0c")
 @pytest.mark.parametrize("fork", FORKS)
 def test_forked_child_is_reaped_for_its_own_timer(
     host: Host, journal: Journal, allowance: Allowance, fork: str
@@ -92,7 +92,7 @@ def test_forked_child_is_reaped_for_its_own_timer(
     assert parent.is_alive, "the parent was reaped for the timer of its child"
 
 
-@requirement("CLIENT-FORK")
+@requirement("CLIENT-FORK@f1dd1f0c")
 @pytest.mark.parametrize("fork", FORKS)
 def test_forked_child_does_not_release_its_parent_s_timer(
     host: Host, journal: Journal, backend: Backend, fork: str
@@ -119,7 +119,7 @@ def test_forked_child_does_not_release_its_parent_s_timer(
         wait_reaped(parent, "armed", backend)
 
 
-@requirement("CLIENT-FORK")
+@requirement("CLIENT-FORK@f1dd1f0c")
 @pytest.mark.parametrize("fork", FORKS)
 def test_parent_s_timers_do_not_apply_to_its_child(
     host: Host, journal: Journal, backend: Backend, fork: str
@@ -138,7 +138,7 @@ ROUNDS = 100
 
 
 # They send faster than the server reads.
-@requirement("CLIENT-THREADS", "QUEUE-BACKPRESSURE")
+@requirement("CLIENT-THREADS@a440776c", "QUEUE-BACKPRESSURE@7b5bc76a")
 def test_many_threads_use_one_client(host: Host, journal: Journal, allowance: Allowance) -> None:
     server = host.open_server()
     worker = host.start_worker(acquire_in_threads, journal=journal, server=server)
@@ -153,7 +153,7 @@ def test_many_threads_use_one_client(host: Host, journal: Journal, allowance: Al
     assert found == wanted
 
 
-@requirement("CLIENT-UNAVAILABLE")
+@requirement("CLIENT-UNAVAILABLE@39c24e5f")
 @pytest.mark.parametrize("start_method", ["forkserver", "fork"])
 def test_a_dead_server_is_told_of(
     borrow_host: Callable[[str], Host],
@@ -191,7 +191,7 @@ def test_a_dead_server_is_told_of(
         assert worker.is_alive
 
 
-@requirement("CLIENT-UNAVAILABLE")
+@requirement("CLIENT-UNAVAILABLE@39c24e5f")
 def test_a_place_that_no_server_has_served_is_told_of(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
 ) -> None:
@@ -222,7 +222,7 @@ class BlockError(Exception):
     """Raised by the user's block."""
 
 
-@requirement("CLIENT-RELEASE-QUIET")
+@requirement("CLIENT-RELEASE-QUIET@63bb9555")
 @pytest.mark.parametrize("raised", [BlockError("in the block"), KeyboardInterrupt()])
 def test_failing_release_does_not_hide_the_block_s_exception(
     expires: Any, client: RecordingClient, raised: BaseException
@@ -238,7 +238,7 @@ def test_failing_release_does_not_hide_the_block_s_exception(
     assert caught is raised, f"{caught!r} took the place of {raised!r}"
 
 
-@requirement("CLIENT-RELEASE-QUIET")
+@requirement("CLIENT-RELEASE-QUIET@63bb9555")
 def test_failing_release_of_an_inner_block_does_not_hide_its_exception(
     expires: Any, client: RecordingClient
 ) -> None:

@@ -54,7 +54,7 @@ def step(host: Host, allowance: Allowance) -> Iterator[Callable[[float], None]]:
 # The server's clock -----------------------------------------------------------------------------
 
 
-@requirement("CLOCK-STEP")
+@requirement("CLOCK-STEP@9ac9d712")
 @jumps
 @pytest.mark.parametrize("armed", ["before", "after"])
 def test_a_jump_under_the_server_changes_no_deadline(
@@ -111,7 +111,7 @@ HEALTHY: tuple[Step, ...] = (
 HUNG: tuple[Step, ...] = (("gate", "hang"), ("acquire", "scope", SOON), ("hang",))
 
 
-@requirement("CLOCK-STEP")
+@requirement("CLOCK-STEP@9ac9d712")
 @jumps
 @pytest.mark.parametrize("armed", ["before", "after"])
 def test_a_jump_of_the_servers_clock_moves_nobodys_end(
@@ -146,7 +146,7 @@ def test_a_jump_of_the_servers_clock_moves_nobodys_end(
 # The worker's clock -----------------------------------------------------------------------------
 
 
-@requirement("CLOCK-STEP")
+@requirement("CLOCK-STEP@9ac9d712")
 @jumps
 @pytest.mark.parametrize("armed", ["before", "after"])
 def test_a_jump_of_a_workers_clock_moves_nobodys_end(
@@ -174,7 +174,7 @@ EXPIRIES = 25
 APART = 0.0137
 
 
-@requirement("CLOCK-PRECISION")
+@requirement("CLOCK-PRECISION@0e9b9b65")
 @pytest.mark.parametrize("max_interval", [0.01, 1.0])
 def test_nobody_is_reaped_early(
     host: Host,
@@ -210,7 +210,7 @@ def test_nobody_is_reaped_early(
     assert not early, f"{len(early)} of {EXPIRIES} were reaped early, by up to {max(early):.6f} s"
 
 
-@requirement("CLOCK-PRECISION")
+@requirement("CLOCK-PRECISION@0e9b9b65")
 @pytest.mark.parametrize("after", [0.1, 60.0, 86400.0, 1e6 + 1 / 3])
 def test_a_timer_has_not_expired_a_moment_before_its_time(
     watched: Callable[..., WatchedServer], worker_ids: list[Any], allowance: Allowance, after: float

@@ -44,7 +44,7 @@ def new_servers(
 # A server is killed ------------------------------------------------------------------------------
 
 
-@requirement("DURABLE-SERVER-CRASH")
+@requirement("DURABLE-SERVER-CRASH@20e39cfa")
 def test_timers_armed_before_are_enforced(
     new_servers: NewServers, backend: Backend, measured: Measure
 ) -> None:
@@ -69,7 +69,7 @@ def test_timers_armed_before_are_enforced(
         wait_reaped(lasting, "acquire", backend)
 
 
-@requirement("DURABLE-SERVER-CRASH")
+@requirement("DURABLE-SERVER-CRASH@20e39cfa")
 def test_timers_of_the_dead_server_s_own_children_are_enforced(
     borrow_host: Callable[[str], Host],
     host: Host,
@@ -103,7 +103,7 @@ def test_timers_of_the_dead_server_s_own_children_are_enforced(
         backend.remove_place(place)
 
 
-@requirement("DURABLE-SERVER-CRASH")
+@requirement("DURABLE-SERVER-CRASH@20e39cfa")
 def test_releases_made_meanwhile_are_honoured(
     new_servers: NewServers, journal: Journal, allowance: Allowance
 ) -> None:
@@ -135,7 +135,7 @@ def test_releases_made_meanwhile_are_honoured(
             assert worker.exit_status() == 0
 
 
-@requirement("DURABLE-SERVER-CRASH")
+@requirement("DURABLE-SERVER-CRASH@20e39cfa")
 @pytest.mark.parametrize("client", ["used before", "new"])
 def test_acquires_made_meanwhile_are_enforced(
     new_servers: NewServers, journal: Journal, backend: Backend, client: str
@@ -165,7 +165,7 @@ BUSY = 2
 SHORT = 0.1
 
 
-@requirement("DURABLE-SERVER-CRASH")
+@requirement("DURABLE-SERVER-CRASH@20e39cfa")
 def test_ten_crashes_under_load(
     new_servers: NewServers,
     host: Host,
@@ -226,7 +226,7 @@ def deadline_when_enough(worker: Worker, journal: Journal, allowance: Allowance)
 # Servers meet ------------------------------------------------------------------------------------
 
 
-@requirement("DURABLE-TAKEOVER")
+@requirement("DURABLE-TAKEOVER@b4daffa5")
 @pytest.mark.parametrize("state", ["running", "suspended"])
 def test_a_second_server_beside_a_living_one(
     new_servers: NewServers, journal: Journal, backend: Backend, state: str
@@ -241,7 +241,7 @@ def test_a_second_server_beside_a_living_one(
     check_one_enforces(servers, [first, second], journal, backend)
 
 
-@requirement("DURABLE-TAKEOVER")
+@requirement("DURABLE-TAKEOVER@b4daffa5")
 def test_servers_that_start_at_once(
     new_servers: NewServers, journal: Journal, backend: Backend
 ) -> None:
@@ -258,7 +258,7 @@ def test_servers_that_start_at_once(
     check_one_enforces(servers, several, journal, backend)
 
 
-@requirement("DURABLE-TAKEOVER")
+@requirement("DURABLE-TAKEOVER@b4daffa5")
 def test_one_that_was_refused_may_replace_the_other_later(
     new_servers: NewServers, journal: Journal, backend: Backend
 ) -> None:

@@ -26,7 +26,7 @@ SOON = 0.3
 NEVER = 3600.0
 
 
-@requirement("EXPIRES-CONFIGURED")
+@requirement("EXPIRES-CONFIGURED@ff51fa1b")
 def test_no_client(expires: Any, configured: Configure) -> None:
     configured(None)
     ran = []
@@ -35,7 +35,7 @@ def test_no_client(expires: Any, configured: Configure) -> None:
     assert not ran, "the block was run without a guard"
 
 
-@requirement("EXPIRES-CONFIGURED")
+@requirement("EXPIRES-CONFIGURED@ff51fa1b")
 def test_configured_client_is_used_until_it_is_taken_away(
     expires: Any, configured: Configure, make_client: Any
 ) -> None:
@@ -50,7 +50,7 @@ def test_configured_client_is_used_until_it_is_taken_away(
         pass
 
 
-@requirement("EXPIRES-CLIENT")
+@requirement("EXPIRES-CLIENT@817b2d0a")
 @pytest.mark.parametrize("other_configured", [True, False])
 def test_client_interaction(
     expires: Any, configured: Configure, make_client: Any, client: Any, other_configured: bool
@@ -63,7 +63,7 @@ def test_client_interaction(
     assert other.calls == []
 
 
-@requirement("EXPIRES-DEADLINE")
+@requirement("EXPIRES-DEADLINE@a7df9eaf")
 @pytest.mark.parametrize("after", [0, 0.25, 60, 1e6])
 def test_expiration_time_is_entry_plus_after(expires: Any, client: Any, after: float) -> None:
     before = time.time()
@@ -73,7 +73,7 @@ def test_expiration_time_is_entry_plus_after(expires: Any, client: Any, after: f
     assert before + after <= expiration_time <= within + after
 
 
-@requirement("EXPIRES-DEADLINE")
+@requirement("EXPIRES-DEADLINE@a7df9eaf")
 def test_time_counts_from_entry_not_from_creation(expires: Any, client: Any) -> None:
     manager = expires(after=60, scope="scope", client=client)
     # Time has to pass between the two; more than the clock's resolution is enough.
@@ -89,7 +89,7 @@ class CustomBaseError(BaseException):
     """What no handler of the standard library's knows."""
 
 
-@requirement("EXPIRES-EXCEPTION")
+@requirement("EXPIRES-EXCEPTION@54169dd3")
 @pytest.mark.parametrize(
     "kind",
     [ValueError, StopIteration, KeyboardInterrupt, SystemExit, CancelledError, CustomBaseError],
@@ -106,7 +106,7 @@ def test_exception_propagation(expires: Any, client: Any, kind: type[BaseExcepti
     assert client.calls[-1] == ("release", "scope")
 
 
-@requirement("EXPIRES-DECORATOR")
+@requirement("EXPIRES-DECORATOR@db302fdd")
 def test_guards_each_call_of_a_decorated_function(expires: Any, client: Any) -> None:
     def add_(left: int, right: int = 0) -> int:
         """Add two numbers."""
@@ -126,7 +126,7 @@ def test_guards_each_call_of_a_decorated_function(expires: Any, client: Any) -> 
     assert client.armed == {}
 
 
-@requirement("EXPIRES-EXCEPTION")
+@requirement("EXPIRES-EXCEPTION@54169dd3")
 def test_worker_that_handles_an_exception_lives(host: Host, journal: Journal) -> None:
     server = host.start_server(MAX_INTERVAL)
 
@@ -152,7 +152,7 @@ def raise_and_handle(worker: WorkerContext, after: float) -> None:
     hang()
 
 
-@requirement("EXPIRES-DEADLINE")
+@requirement("EXPIRES-DEADLINE@a7df9eaf")
 def test_block_is_guarded_from_its_entry(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:

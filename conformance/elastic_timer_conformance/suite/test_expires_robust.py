@@ -69,7 +69,7 @@ def nest(expires: Any, client: Any) -> Nest:
     return Nest(expires, client)
 
 
-@requirement("EXPIRES-NESTED-REARM")
+@requirement("EXPIRES-NESTED-REARM@7b387f39")
 @pytest.mark.parametrize(("outer", "inner"), [(60, 30), (30, 60)])
 def test_enclosing_block_is_guarded_again(
     nest: Nest, client: Any, outer: float, inner: float
@@ -86,7 +86,7 @@ def test_enclosing_block_is_guarded_again(
     assert [call[0] for call in client.calls].count("release") == 1
 
 
-@requirement("EXPIRES-NESTED-REARM")
+@requirement("EXPIRES-NESTED-REARM@7b387f39")
 def test_each_of_three_enclosing_blocks_is_guarded_by_its_own_duration(
     nest: Nest, client: Any
 ) -> None:
@@ -104,7 +104,7 @@ def test_each_of_three_enclosing_blocks_is_guarded_by_its_own_duration(
     assert client.armed == {}
 
 
-@requirement("EXPIRES-NESTED-REARM")
+@requirement("EXPIRES-NESTED-REARM@7b387f39")
 def test_enclosing_block_is_guarded_again_after_an_exception(nest: Nest, client: Any) -> None:
     left = math.inf
 
@@ -121,7 +121,7 @@ def test_enclosing_block_is_guarded_again_after_an_exception(nest: Nest, client:
     assert client.armed == {}
 
 
-@requirement("EXPIRES-NESTED-REARM")
+@requirement("EXPIRES-NESTED-REARM@7b387f39")
 def test_recursion_guards_every_level_again(expires: Any, client: Any) -> None:
     def recurse(level: int) -> None:
         with expires(after=10 * level, client=client):
@@ -137,7 +137,7 @@ def test_recursion_guards_every_level_again(expires: Any, client: Any) -> None:
     assert client.armed == {}
 
 
-@requirement("EXPIRES-NESTED-REARM")
+@requirement("EXPIRES-NESTED-REARM@7b387f39")
 def test_another_client_is_no_enclosing_block(expires: Any, client: Any, make_client: Any) -> None:
     other = make_client()
     with expires(after=60, scope="scope", client=client):
@@ -148,7 +148,7 @@ def test_another_client_is_no_enclosing_block(expires: Any, client: Any, make_cl
     assert client.armed == {}
 
 
-@requirement("EXPIRES-NESTED-REARM")
+@requirement("EXPIRES-NESTED-REARM@7b387f39")
 @pytest.mark.parametrize("raises", [False, True])
 def test_hang_in_the_rest_of_an_enclosing_block_is_found(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, raises: bool
@@ -235,14 +235,14 @@ async def meet_in_tasks(meeting: Meeting) -> None:
     await asyncio.gather(*tasks)
 
 
-@requirement("EXPIRES-THREADS")
+@requirement("EXPIRES-THREADS@f022affc")
 def test_two_threads_hold_two_timers(expires: Any, client: Any, allowance: Allowance) -> None:
     meeting = Meeting(expires, client)
     meet_in_threads(meeting, allowance)
     meeting.check_two_timers()
 
 
-@requirement("EXPIRES-THREADS")
+@requirement("EXPIRES-THREADS@f022affc")
 def test_a_scope_that_is_given_is_shared_by_threads(
     expires: Any, client: Any, allowance: Allowance
 ) -> None:
@@ -252,7 +252,7 @@ def test_a_scope_that_is_given_is_shared_by_threads(
     assert client.armed == {}
 
 
-@requirement("EXPIRES-THREADS")
+@requirement("EXPIRES-THREADS@f022affc")
 def test_thread_that_hangs_is_found(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -261,14 +261,14 @@ def test_thread_that_hangs_is_found(
     wait_reaped(worker, "left", backend, allowance)
 
 
-@requirement("EXPIRES-TASKS")
+@requirement("EXPIRES-TASKS@fc7aa4cc")
 def test_two_tasks_hold_two_timers(expires: Any, client: Any) -> None:
     meeting = Meeting(expires, client)
     asyncio.run(meet_in_tasks(meeting))
     meeting.check_two_timers()
 
 
-@requirement("EXPIRES-TASKS")
+@requirement("EXPIRES-TASKS@fc7aa4cc")
 def test_task_that_hangs_is_found(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -280,7 +280,7 @@ def test_task_that_hangs_is_found(
 # Odd durations ----------------------------------------------------------------------------------
 
 
-@requirement("EXPIRES-INVALID")
+@requirement("EXPIRES-INVALID@e5d569d2")
 @pytest.mark.parametrize(
     ("after", "error"),
     [
@@ -301,7 +301,7 @@ def test_what_is_no_duration_is_refused(
     assert not ran, "the block was run all the same"
 
 
-@requirement("EXPIRES-INVALID")
+@requirement("EXPIRES-INVALID@e5d569d2")
 @pytest.mark.parametrize("after", [-1, LONG_AGO])
 def test_a_negative_duration_has_expired_and_is_no_release(
     expires: Any, client: Any, after: float
@@ -313,7 +313,7 @@ def test_a_negative_duration_has_expired_and_is_no_release(
     assert client.armed == {}
 
 
-@requirement("EXPIRES-INVALID")
+@requirement("EXPIRES-INVALID@e5d569d2")
 def test_a_block_that_has_expired_at_once_is_found(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:

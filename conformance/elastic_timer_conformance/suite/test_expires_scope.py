@@ -37,7 +37,7 @@ def current_line() -> int:
     return sys._getframe(1).f_lineno
 
 
-@requirement("EXPIRES-DEFAULT-SCOPE")
+@requirement("EXPIRES-DEFAULT-SCOPE@57e6f2f0")
 def test_default_scope_names_file_and_line(expires: Any, client: Any) -> None:
     line = current_line() + 1
     with expires(after=60, client=client):
@@ -49,7 +49,7 @@ def test_default_scope_names_file_and_line(expires: Any, client: Any) -> None:
     assert client.armed == {}
 
 
-@requirement("EXPIRES-DEFAULT-SCOPE")
+@requirement("EXPIRES-DEFAULT-SCOPE@57e6f2f0")
 def test_default_scope_of_a_manager_names_the_line_of_the_call(expires: Any, client: Any) -> None:
     line = current_line() + 1
     manager = expires(after=60, client=client)
@@ -59,7 +59,7 @@ def test_default_scope_of_a_manager_names_the_line_of_the_call(expires: Any, cli
     assert names_line(scope, line), f"the call is on line {line}, and its scope is {scope!r}"
 
 
-@requirement("EXPIRES-DEFAULT-SCOPE-DISTINCT")
+@requirement("EXPIRES-DEFAULT-SCOPE-DISTINCT@7e4a3e87")
 def test_two_call_sites_have_two_scopes(expires: Any, client: Any) -> None:
     with expires(after=60, client=client):
         with expires(after=30, client=client):
@@ -68,7 +68,7 @@ def test_two_call_sites_have_two_scopes(expires: Any, client: Any) -> None:
     assert client.armed == {}
 
 
-@requirement("EXPIRES-DEFAULT-SCOPE-DISTINCT")
+@requirement("EXPIRES-DEFAULT-SCOPE-DISTINCT@7e4a3e87")
 def test_inner_block_does_not_disarm_an_outer_one(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -90,7 +90,7 @@ def hang_after_an_inner_block(worker: WorkerContext, after: float) -> None:
         hang()
 
 
-@requirement("EXPIRES-RECURSION")
+@requirement("EXPIRES-RECURSION@3a57051d")
 def test_recursion_reacquires_one_timer(expires: Any, client: Any) -> None:
     times: list[float] = []
 
@@ -109,7 +109,7 @@ def test_recursion_reacquires_one_timer(expires: Any, client: Any) -> None:
     assert client.armed == {}
 
 
-@requirement("EXPIRES-RECURSION")
+@requirement("EXPIRES-RECURSION@3a57051d")
 def test_get_timer_recursive(host: Host, journal: Journal, allowance: Allowance) -> None:
     server = host.start_server(MAX_INTERVAL)
 
@@ -131,7 +131,7 @@ def test_get_timer_recursive(host: Host, journal: Journal, allowance: Allowance)
             raise TooSlowError
 
 
-@requirement("EXPIRES-RECURSION")
+@requirement("EXPIRES-RECURSION@3a57051d")
 def test_hang_in_the_deepest_recursion_is_found(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:

@@ -59,7 +59,7 @@ def wait_until(condition: Callable[[], bool], what: str, allowance: Allowance) -
         time.sleep(LOOK_AGAIN)
 
 
-@requirement("OBSERVE-EVENTS")
+@requirement("OBSERVE-EVENTS@e22f4c67")
 @pytest.mark.parametrize("raises", [False, True], ids=["", "listener raises"])
 def test_every_event_is_reported_once(
     backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance, raises: bool
@@ -104,7 +104,7 @@ def test_every_event_is_reported_once(
         )
 
 
-@requirement("OBSERVE-EVENTS")
+@requirement("OBSERVE-EVENTS@e22f4c67")
 def test_every_scope_that_expired_is_named(
     backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance
 ) -> None:
@@ -131,7 +131,7 @@ def test_every_scope_that_expired_is_named(
     assert len(seen) == 3
 
 
-@requirement("OBSERVE-EVENTS")
+@requirement("OBSERVE-EVENTS@e22f4c67")
 def test_events_of_a_real_worker(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -154,7 +154,7 @@ def test_events_of_a_real_worker(
         )
 
 
-@requirement("OBSERVE-HEALTH")
+@requirement("OBSERVE-HEALTH@5d30288f")
 def test_progress_does_not_lag(host: Host, backend: Backend, allowance: Allowance) -> None:
     server = host.start_server(MAX_INTERVAL)
     seen = {host.call(last_progress, server.number)[0]}
@@ -168,7 +168,7 @@ def test_progress_does_not_lag(host: Host, backend: Backend, allowance: Allowanc
         time.sleep(LOOK_AGAIN)
 
 
-@requirement("OBSERVE-HEALTH")
+@requirement("OBSERVE-HEALTH@5d30288f")
 def test_a_start_counts_as_progress(backend: Backend, observe: Observe) -> None:
     # Nothing happens in so long an interval.
     idle = observe(ignore, interval=3600.0)
@@ -178,7 +178,7 @@ def test_a_start_counts_as_progress(backend: Backend, observe: Observe) -> None:
     assert before - ROUNDING <= progress <= time.time() + ROUNDING
 
 
-@requirement("OBSERVE-HEALTH")
+@requirement("OBSERVE-HEALTH@5d30288f")
 def test_a_watchdog_that_is_held_up_makes_no_progress(
     backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance
 ) -> None:

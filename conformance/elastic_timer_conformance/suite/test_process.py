@@ -56,7 +56,7 @@ def wait_spared(workers: list[Worker], server: Server, allowance: Allowance) -> 
         assert worker.exit_status() == 0
 
 
-@requirement("PROCESS-REAPS-HUNG")
+@requirement("PROCESS-REAPS-HUNG@b762ff48")
 def test_hung_worker_is_reaped(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
 ) -> None:
@@ -65,7 +65,7 @@ def test_hung_worker_is_reaped(
     measured("detection latency", wait_reaped(hung, backend, allowance))
 
 
-@requirement("PROCESS-SPARES-HEALTHY")
+@requirement("PROCESS-SPARES-HEALTHY@7f4627e4")
 def test_happy_path(host: Host, journal: Journal, allowance: Allowance) -> None:
     server = host.start_server(MAX_INTERVAL)
 
@@ -75,7 +75,7 @@ def test_happy_path(host: Host, journal: Journal, allowance: Allowance) -> None:
         wait_spared([healthy], server, allowance)
 
 
-@requirement("PROCESS-ONLY-HUNG")
+@requirement("PROCESS-ONLY-HUNG@4920b427")
 def test_only_the_hung_worker_is_reaped(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -96,7 +96,7 @@ def test_only_the_hung_worker_is_reaped(
         assert waiting.is_alive, "a worker with time left was reaped"
 
 
-@requirement("PROCESS-START-METHODS")
+@requirement("PROCESS-START-METHODS@20833d74")
 @pytest.mark.parametrize("start_method", START_METHODS)
 def test_workers_of_each_start_method_are_guarded(
     borrow_host: Callable[[str], Host],
@@ -119,7 +119,7 @@ def test_workers_of_each_start_method_are_guarded(
         wait_spared([healthy], server, allowance)
 
 
-@requirement("PROCESS-GONE")
+@requirement("PROCESS-GONE@e6ec4221")
 def test_reaping_a_worker_that_is_gone_succeeds(
     open_server: Callable[..., IdleServer], backend: Backend
 ) -> None:
@@ -128,7 +128,7 @@ def test_reaping_a_worker_that_is_gone_succeeds(
     assert open_server().server._reap_worker(backend.worker_id(process.pid)) is True
 
 
-@requirement("PROCESS-SIGNAL")
+@requirement("PROCESS-SIGNAL@0cef192a")
 def test_the_chosen_signal_is_sent(host: Host, journal: Journal, allowance: Allowance) -> None:
     server = Server(host, host.call(start_with_signal, MAX_INTERVAL, signal.SIGUSR1))
     worker = host.start_worker(exit_upon, signal.SIGUSR1, SOON, journal=journal, server=server)
@@ -137,7 +137,7 @@ def test_the_chosen_signal_is_sent(host: Host, journal: Journal, allowance: Allo
     assert worker.exit_status() == EXITED_UPON_SIGNAL
 
 
-@requirement("PROCESS-SIGNAL")
+@requirement("PROCESS-SIGNAL@0cef192a")
 def test_no_signal_is_sent_if_none_is_chosen(
     host: Host, journal: Journal, allowance: Allowance
 ) -> None:

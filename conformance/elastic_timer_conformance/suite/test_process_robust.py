@@ -66,7 +66,7 @@ def exit_inside(worker: WorkerContext, after: float, scopes: int, how: str) -> N
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@requirement("PROCESS-EXITED")
+@requirement("PROCESS-EXITED@ca119c56")
 @pytest.mark.parametrize("how", ["raise", "exit", "be killed"])
 def test_timers_of_a_worker_that_has_exited_leave_the_table(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, how: str
@@ -87,7 +87,7 @@ def test_timers_of_a_worker_that_has_exited_leave_the_table(
     assert staying.is_alive
 
 
-@requirement("PROCESS-EXITED")
+@requirement("PROCESS-EXITED@ca119c56")
 def test_nothing_is_signalled_for_a_worker_that_has_exited(
     disarmed_host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -111,7 +111,7 @@ def test_nothing_is_signalled_for_a_worker_that_has_exited(
         )
 
 
-@requirement("PROCESS-PID-REUSE")
+@requirement("PROCESS-PID-REUSE@0b9b652a")
 @pytest.mark.parametrize("suspended", [False, True], ids=["known", "unread"])
 def test_a_process_with_a_dead_workers_id_is_left_alone(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, suspended: bool
@@ -185,7 +185,7 @@ def succeed(worker: Worker, host: Host, died: float, allowance: Allowance) -> Pi
 # Workers in odd states --------------------------------------------------------------------------
 
 
-@requirement("PROCESS-STOPPED")
+@requirement("PROCESS-STOPPED@f801b0f4")
 def test_a_stopped_worker_is_reaped(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -214,7 +214,7 @@ def wait_stopped(worker: Worker, deadline: float) -> None:
         raise TooSlowError from None
 
 
-@requirement("PROCESS-NEVER-BROADCAST")
+@requirement("PROCESS-NEVER-BROADCAST@50624fcb")
 def test_no_worker_id_makes_the_server_signal_everybody(
     disarmed_host: Host,
     journal: Journal,

@@ -81,7 +81,7 @@ def queue(request_queue: OpenQueue, backend: Backend, allowance: Allowance) -> Q
     return QueueUnderTest(request_queue, backend, allowance)
 
 
-@requirement("QUEUE-SIZE")
+@requirement("QUEUE-SIZE@cf49191d")
 @pytest.mark.parametrize("count", [0, 1, 5, 100])
 def test_size(queue: QueueUnderTest, count: int) -> None:
     queue.fill(count)
@@ -90,7 +90,7 @@ def test_size(queue: QueueUnderTest, count: int) -> None:
     assert queue.size() == 0
 
 
-@requirement("QUEUE-SIZE-STABLE")
+@requirement("QUEUE-SIZE-STABLE@4092ef90")
 def test_size_does_not_shrink(queue: QueueUnderTest) -> None:
     count = 200
     with queue.enqueue_on_interval(count, 0.0005) as sent:
@@ -102,7 +102,7 @@ def test_size_does_not_shrink(queue: QueueUnderTest) -> None:
     assert max(sizes) <= count
 
 
-@requirement("QUEUE-GET-BOUNDED")
+@requirement("QUEUE-GET-BOUNDED@09b7b3ec")
 def test_get(queue: QueueUnderTest, allowance: Allowance) -> None:
     queue.fill(5)
     assert numbers(queue.get(2, allowance.signal)) == [0, 1]
@@ -112,7 +112,7 @@ def test_get(queue: QueueUnderTest, allowance: Allowance) -> None:
     assert queue.size() == 0
 
 
-@requirement("QUEUE-GET-TIMEOUT")
+@requirement("QUEUE-GET-TIMEOUT@28bb4186")
 def test_get_less_than_size(queue: QueueUnderTest, allowance: Allowance, measured: Measure) -> None:
     timeout = 0.3
     with queue.enqueue_on_interval(10_000, 0.05) as sent:
@@ -128,7 +128,7 @@ def test_get_less_than_size(queue: QueueUnderTest, allowance: Allowance, measure
     assert len(received) >= sent_in_time - 1
 
 
-@requirement("QUEUE-GET-EARLY")
+@requirement("QUEUE-GET-EARLY@c47eb8cc")
 def test_returns_as_soon_as_it_has_enough(
     queue: QueueUnderTest, allowance: Allowance, measured: Measure
 ) -> None:
@@ -141,14 +141,14 @@ def test_returns_as_soon_as_it_has_enough(
     measured("get of what is there", took)
 
 
-@requirement("QUEUE-GET-COLLECTS")
+@requirement("QUEUE-GET-COLLECTS@33619312")
 def test_get_size(queue: QueueUnderTest, allowance: Allowance) -> None:
     count = 5
     with queue.enqueue_on_interval(count, 0.05):
         assert numbers(queue.get(count, allowance.signal)) == list(range(count))
 
 
-@requirement("QUEUE-GET-COLLECTS")
+@requirement("QUEUE-GET-COLLECTS@33619312")
 def test_collects_across_processes(host: Host, journal: Journal, allowance: Allowance) -> None:
     count = 5
     number = host.call(Agent.open_queue)
@@ -157,14 +157,14 @@ def test_collects_across_processes(host: Host, journal: Journal, allowance: Allo
     assert received == [(0, number) for number in range(count)]
 
 
-@requirement("QUEUE-GET-EMPTY")
+@requirement("QUEUE-GET-EMPTY@c5c526e8")
 @pytest.mark.parametrize("timeout", [0, 0.05])
 @pytest.mark.parametrize("size", [1, 3])
 def test_get_from_an_empty_queue(queue: QueueUnderTest, size: int, timeout: float) -> None:
     assert list(queue.get(size, timeout)) == []
 
 
-@requirement("QUEUE-GET-ZERO-TIMEOUT")
+@requirement("QUEUE-GET-ZERO-TIMEOUT@ab78d426")
 @pytest.mark.parametrize("timeout", [0, 1e-6])
 def test_get_without_waiting(queue: QueueUnderTest, timeout: float) -> None:
     queue.fill(5)
@@ -172,7 +172,7 @@ def test_get_without_waiting(queue: QueueUnderTest, timeout: float) -> None:
     assert len(received) == 5, f"get(5, timeout={timeout}) gave {len(received)} of 5 requests"
 
 
-@requirement("QUEUE-ORDER")
+@requirement("QUEUE-ORDER@6aa4befc")
 def test_each_producers_requests_come_in_order(host: Host, journal: Journal) -> None:
     received = _run(host, journal, producers=3, count=500)
     for producer in range(3):
@@ -180,7 +180,7 @@ def test_each_producers_requests_come_in_order(host: Host, journal: Journal) -> 
         assert mine == sorted(mine), f"producer {producer}'s requests came in another order"
 
 
-@requirement("QUEUE-EXACTLY-ONCE")
+@requirement("QUEUE-EXACTLY-ONCE@ef2caa3b")
 def test_nothing_is_lost_and_nothing_comes_twice(host: Host, journal: Journal) -> None:
     received = Counter(_run(host, journal, producers=4, count=1000))
     sent = Counter((producer, number) for producer in range(4) for number in range(1000))

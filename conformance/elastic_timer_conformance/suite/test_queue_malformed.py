@@ -33,7 +33,7 @@ GARBAGE = {
 }
 
 
-@requirement("QUEUE-MALFORMED")
+@requirement("QUEUE-MALFORMED@a5db7642")
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
 def test_requests_around_garbage_are_served(
     backend: Backend,
@@ -70,7 +70,7 @@ def test_requests_around_garbage_are_served(
     )
 
 
-@requirement("QUEUE-MALFORMED")
+@requirement("QUEUE-MALFORMED@a5db7642")
 def test_the_loop_survives_garbage(host: Host, journal: Journal, backend: Backend) -> None:
     server = host.start_server(MAX_INTERVAL)
     steps = (("gate", "hang"), ("acquire", "scope", SOON), ("hang",))
@@ -81,7 +81,7 @@ def test_the_loop_survives_garbage(host: Host, journal: Journal, backend: Backen
     wait_reaped(hung, "acquire", backend)
 
 
-@requirement("QUEUE-MALFORMED")
+@requirement("QUEUE-MALFORMED@a5db7642")
 def test_garbage_is_an_event(backend: Backend, worker_ids: list[Any], allowance: Allowance) -> None:
     if Capability.EVENTS not in backend.capabilities:
         not_applicable(f"the backend {backend.name!r} does not claim to report events")

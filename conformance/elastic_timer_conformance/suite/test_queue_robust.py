@@ -97,7 +97,7 @@ def mishap_at_random(
     return mishap
 
 
-@requirement("QUEUE-KILLED-PRODUCER")
+@requirement("QUEUE-KILLED-PRODUCER@86a3805d")
 def test_producers_killed_in_the_middle_of_sending(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -105,14 +105,14 @@ def test_producers_killed_in_the_middle_of_sending(
     hang_after_mishaps(host, journal, backend, mishap)
 
 
-@requirement("QUEUE-KILLED-PRODUCER")
+@requirement("QUEUE-KILLED-PRODUCER@86a3805d")
 def test_producers_killed_at_random_instants(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
     hang_after_mishaps(host, journal, backend, mishap_at_random(journal, allowance, signal.SIGKILL))
 
 
-@requirement("QUEUE-KILLED-PRODUCER")
+@requirement("QUEUE-KILLED-PRODUCER@86a3805d")
 def test_killed_producers_lose_at_most_one_request(
     host: Host, journal: Journal, allowance: Allowance
 ) -> None:
@@ -154,7 +154,7 @@ def test_killed_producers_lose_at_most_one_request(
     assert set(unsent.values()) <= {0, 1}, f"more came than was sent: {unsent}"
 
 
-@requirement("QUEUE-STALLED-PRODUCER")
+@requirement("QUEUE-STALLED-PRODUCER@0f0783a4")
 def test_producers_stopped_in_the_middle_of_sending(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -162,14 +162,14 @@ def test_producers_stopped_in_the_middle_of_sending(
     hang_after_mishaps(host, journal, backend, mishap)
 
 
-@requirement("QUEUE-STALLED-PRODUCER")
+@requirement("QUEUE-STALLED-PRODUCER@0f0783a4")
 def test_producers_stopped_at_random_instants(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
     hang_after_mishaps(host, journal, backend, mishap_at_random(journal, allowance, signal.SIGSTOP))
 
 
-@requirement("QUEUE-STALLED-PRODUCER")
+@requirement("QUEUE-STALLED-PRODUCER@0f0783a4")
 def test_half_a_request(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -187,7 +187,7 @@ UNREAD = 32 * 1024
 UNREAD_MEMORY = UNREAD * 1024 // 2
 
 
-@requirement("QUEUE-BACKPRESSURE")
+@requirement("QUEUE-BACKPRESSURE@7b5bc76a")
 def test_a_queue_that_nobody_reads(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
 ) -> None:

@@ -64,7 +64,7 @@ def make_request(api: Any) -> Any:
     return api.TimerRequest
 
 
-@requirement("REQUEST-FIELDS")
+@requirement("REQUEST-FIELDS@01a37ba9")
 @pytest.mark.parametrize("worker_id", [0, 4711, "host:4711"])
 @pytest.mark.parametrize("time", [*TIMES, -1, 7])
 @pytest.mark.parametrize("scope", SCOPES[:3])
@@ -78,7 +78,7 @@ def test_fields_are_as_given(make_request: Any, worker_id: Any, scope: str, time
         assert request.expiration_time == time
 
 
-@requirement("REQUEST-EQUALITY")
+@requirement("REQUEST-EQUALITY@6ad7b573")
 @pytest.mark.parametrize(
     ("left", "right"),
     list(combinations_with_replacement(FIELDS, 2)),
@@ -89,13 +89,13 @@ def test_equal_exactly_when_all_fields_are(make_request: Any, left: Any, right: 
     assert (make_request(*left) != make_request(*right)) is (left != right)
 
 
-@requirement("REQUEST-EQUALITY")
+@requirement("REQUEST-EQUALITY@6ad7b573")
 @pytest.mark.parametrize("other", [FIELDS[0], list(FIELDS[0]), None, "scope", object()])
 def test_unequal_to_another_type(make_request: Any, other: object) -> None:
     assert make_request(*FIELDS[0]) != other
 
 
-@requirement("REQUEST-RELEASE")
+@requirement("REQUEST-RELEASE@7af7f758")
 @pytest.mark.parametrize("negative", [-1, -1.0, -math.ulp(0.0), -sys.float_info.max])
 def test_negative_time_is_a_release(
     backend: Backend,
@@ -112,7 +112,7 @@ def test_negative_time_is_a_release(
     assert server.get_expired_timers(later) == {}
 
 
-@requirement("REQUEST-RELEASE")
+@requirement("REQUEST-RELEASE@7af7f758")
 def test_zero_is_an_instant_long_past(
     backend: Backend, open_server: OpenServer, worker_ids: list[Any], clock: ControlledClock
 ) -> None:
@@ -130,7 +130,7 @@ def check_transport(host: Host, journal: Journal, sent: list[tuple[str, float]])
     assert timers == sorted((worker.pid, scope, time) for scope, time in sent)
 
 
-@requirement("REQUEST-TRANSPORT")
+@requirement("REQUEST-TRANSPORT@c7295052")
 def test_reaches_the_server_unchanged(host: Host, journal: Journal) -> None:
     times = [time for time in TIMES if time >= LATER]
     timers = [*zip(SCOPES, itertools.repeat(LATER)), *((f"at {time!r}", time) for time in times)]
@@ -138,7 +138,7 @@ def test_reaches_the_server_unchanged(host: Host, journal: Journal) -> None:
 
 
 # That such timers can be looked at depends on their being kept when reaping fails.
-@requirement("REQUEST-TRANSPORT", "WATCHDOG-REAP-FAILED")
+@requirement("REQUEST-TRANSPORT@c7295052", "WATCHDOG-REAP-FAILED@b3829baf")
 def test_times_that_have_passed_reach_the_server_unchanged(host: Host, journal: Journal) -> None:
     times = [time for time in TIMES if time < LATER]
     check_transport(host, journal, [(f"at {time!r}", time) for time in times])

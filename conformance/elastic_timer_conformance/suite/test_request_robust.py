@@ -23,7 +23,7 @@ REST = 1024
 OTHERS = 200
 
 
-@requirement("REQUEST-OVERSIZE")
+@requirement("REQUEST-OVERSIZE@41893822")
 def test_what_is_too_large_is_refused_whole(host: Host, journal: Journal) -> None:
     server = host.open_server()
     other = host.start_worker(send_beside, OTHERS, journal=journal, server=server)
@@ -42,7 +42,7 @@ def test_what_is_too_large_is_refused_whole(host: Host, journal: Journal) -> Non
     assert not surplus, f"arrived though refused, or was changed: {shortened(surplus)}"
 
 
-@requirement("REQUEST-OVERSIZE")
+@requirement("REQUEST-OVERSIZE@41893822")
 def test_the_refusal_names_the_size_and_the_limit(host: Host, journal: Journal) -> None:
     server = host.open_server()
     worker = host.start_worker(find_limit, journal=journal, server=server)

@@ -32,7 +32,7 @@ NOBODY = 65534
 LATER = 4102444800.0
 
 
-@requirement("SECURITY-PERMISSIONS")
+@requirement("SECURITY-PERMISSIONS@08407fda")
 def test_what_is_made_is_its_owner_s_alone(host: Host, journal: Journal) -> None:
     named, _ = make_transport(host, journal)
     if not named:
@@ -51,7 +51,7 @@ def test_what_is_made_is_its_owner_s_alone(host: Host, journal: Journal) -> None
             )
 
 
-@requirement("SECURITY-PERMISSIONS")
+@requirement("SECURITY-PERMISSIONS@08407fda")
 def test_another_user_can_open_nothing(host: Host, journal: Journal) -> None:
     only_as_root()
     named, held = make_transport(host, journal)
@@ -61,7 +61,7 @@ def test_another_user_can_open_nothing(host: Host, journal: Journal) -> None:
     assert not opened, f"another user opened {opened}"
 
 
-@requirement("SECURITY-NO-CODE")
+@requirement("SECURITY-NO-CODE@995431d3")
 @pytest.mark.parametrize("inside", [False, True], ids=["in place of a request", "inside of one"])
 def test_a_pickle_is_not_loaded(
     backend: Backend,
@@ -99,7 +99,7 @@ def test_a_pickle_is_not_loaded(
     assert not mark.exists(), "receiving a request has run what its sender chose"
 
 
-@requirement("SECURITY-IDENTITY")
+@requirement("SECURITY-IDENTITY@b9524c5c")
 def test_no_method_of_a_client_takes_a_worker(
     backend: Backend, open_server: Callable[..., IdleServer]
 ) -> None:
@@ -119,7 +119,7 @@ def test_no_method_of_a_client_takes_a_worker(
     assert not naming, f"whom a request is about is said by the caller of {naming}"
 
 
-@requirement("SECURITY-IDENTITY")
+@requirement("SECURITY-IDENTITY@b9524c5c")
 def test_a_forged_request_costs_nobody_s_life(
     host: Host, journal: Journal, backend: Backend
 ) -> None:

@@ -23,7 +23,7 @@ Measure = Callable[[str, float], None]
 LONG_INTERVAL = 600.0
 
 
-@requirement("SERVER-START-NONBLOCKING")
+@requirement("SERVER-START-NONBLOCKING@f79675c5")
 def test_start_waits_for_nobody(
     host: Host, journal: Journal, allowance: Allowance, measured: Measure
 ) -> None:
@@ -32,7 +32,7 @@ def test_start_waits_for_nobody(
     assert took < allowance.signal
 
 
-@requirement("SERVER-START-NONBLOCKING")
+@requirement("SERVER-START-NONBLOCKING@f79675c5")
 def test_timers_acquired_after_start_are_enforced(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -50,7 +50,7 @@ def time_start(agent: Agent, max_interval: float) -> float:
     return time.monotonic() - start
 
 
-@requirement("SERVER-STOP-BOUNDED")
+@requirement("SERVER-STOP-BOUNDED@f0d0e597")
 @pytest.mark.parametrize("flooded", [False, True])
 def test_stop_returns_in_time(
     host: Host, journal: Journal, allowance: Allowance, measured: Measure, flooded: bool
@@ -81,7 +81,7 @@ def flood(worker: WorkerContext) -> None:
             worker.journal.write("flooding")
 
 
-@requirement("SERVER-STOP-BOUNDED")
+@requirement("SERVER-STOP-BOUNDED@f0d0e597")
 def test_no_watchdog_begins_after_stop(
     watched: Callable[..., WatchedServer], backend: Backend, allowance: Allowance
 ) -> None:

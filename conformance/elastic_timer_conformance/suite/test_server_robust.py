@@ -64,7 +64,7 @@ class Loops:
         assert self._several.wait(self._allowance.signal), "the watchdog loop does not run"
 
 
-@requirement("SERVER-START-IDEMPOTENT")
+@requirement("SERVER-START-IDEMPOTENT@fc84e23b")
 def test_starting_twice_runs_one_loop(
     open_server: Any, backend: Backend, allowance: Allowance
 ) -> None:
@@ -89,7 +89,7 @@ def test_starting_twice_runs_one_loop(
     assert not thread.is_alive(), "the loop goes on after a single stop"
 
 
-@requirement("SERVER-START-IDEMPOTENT")
+@requirement("SERVER-START-IDEMPOTENT@fc84e23b")
 def test_a_server_that_was_started_twice_enforces_and_stops_at_once(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_server_that_was_started_twice_enforces_and_stops_at_once(
     assert waiting.is_alive, "a server that was started twice and stopped once goes on reaping"
 
 
-@requirement("SERVER-STOP-IDEMPOTENT")
+@requirement("SERVER-STOP-IDEMPOTENT@4e66e3f2")
 def test_stopping_before_the_start_changes_nothing(
     open_server: Any, backend: Backend, allowance: Allowance
 ) -> None:
@@ -127,7 +127,7 @@ def test_stopping_before_the_start_changes_nothing(
     backend.stop_server(server)
 
 
-@requirement("SERVER-STOP-IDEMPOTENT")
+@requirement("SERVER-STOP-IDEMPOTENT@4e66e3f2")
 def test_stopping_twice_is_stopping_once(
     open_server: Any, backend: Backend, allowance: Allowance
 ) -> None:
@@ -145,7 +145,7 @@ def test_stopping_twice_is_stopping_once(
     assert loops.begun == begun
 
 
-@requirement("SERVER-RESTART")
+@requirement("SERVER-RESTART@59bc76e0")
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_server_that_was_restarted_enforces_new_timers(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, times: int
@@ -157,7 +157,7 @@ def test_a_server_that_was_restarted_enforces_new_timers(
     check_enforces(server, journal, backend, allowance)
 
 
-@requirement("SERVER-RESTART")
+@requirement("SERVER-RESTART@59bc76e0")
 def test_a_server_that_was_restarted_enforces_old_timers(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -195,7 +195,7 @@ def test_a_server_that_was_restarted_enforces_old_timers(
         assert unread.exit_status() == -backend.reap_signal
 
 
-@requirement("SERVER-STOP-NO-REAP")
+@requirement("SERVER-STOP-NO-REAP@d928c184")
 def test_stopping_reaps_nobody_whose_release_is_unread(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
@@ -234,7 +234,7 @@ def test_stopping_reaps_nobody_whose_release_is_unread(
         )
 
 
-@requirement("SERVER-SURVIVES")
+@requirement("SERVER-SURVIVES@3432f9a6")
 def test_reaping_does_not_end_the_server(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:

@@ -32,7 +32,7 @@ def table(watched: Callable[..., WatchedServer]) -> WatchedServer:
     return watched()
 
 
-@requirement("SERVER-REGISTER")
+@requirement("SERVER-REGISTER@7c525437")
 def test_valid_timers(table: WatchedServer, worker_ids: list[Any], allowance: Allowance) -> None:
     first, second, _ = worker_ids
     now = table.clock.time()
@@ -54,7 +54,7 @@ def test_valid_timers(table: WatchedServer, worker_ids: list[Any], allowance: Al
     assert table.timers(now + 60) == [(first, "one", now + 60)]
 
 
-@requirement("SERVER-REGISTER")
+@requirement("SERVER-REGISTER@7c525437")
 def test_an_empty_list_changes_nothing(table: WatchedServer, worker_ids: list[Any]) -> None:
     table.register()
     assert table.timers() == []
@@ -64,7 +64,7 @@ def test_an_empty_list_changes_nothing(table: WatchedServer, worker_ids: list[An
     assert table.timers() == before
 
 
-@requirement("SERVER-REGISTER-RELEASE")
+@requirement("SERVER-REGISTER-RELEASE@51321442")
 @pytest.mark.parametrize("at_once", [True, False])
 def test_acquire_release(table: WatchedServer, worker_ids: list[Any], at_once: bool) -> None:
     first, second, _ = worker_ids
@@ -82,7 +82,7 @@ def test_acquire_release(table: WatchedServer, worker_ids: list[Any], at_once: b
     assert table.timers() == sorted([(first, "other", later), (second, "scope", later)])
 
 
-@requirement("SERVER-REGISTER-REPLACE")
+@requirement("SERVER-REGISTER-REPLACE@dd4900ba")
 def test_registering_again_replaces(table: WatchedServer, worker_ids: list[Any]) -> None:
     worker = worker_ids[0]
     for after in (60, 120, 30, 30):
@@ -95,7 +95,7 @@ def test_registering_again_replaces(table: WatchedServer, worker_ids: list[Any])
     assert table.timers() == []
 
 
-@requirement("SERVER-REGISTER-ORDER")
+@requirement("SERVER-REGISTER-ORDER@48835f22")
 @pytest.mark.parametrize("seed", range(20))
 def test_requests_take_effect_in_order(
     watched: Callable[..., WatchedServer], worker_ids: list[Any], seed: int
@@ -121,7 +121,7 @@ def test_requests_take_effect_in_order(
     assert one_by_one.timers() == in_one.timers()
 
 
-@requirement("SERVER-CLEAR")
+@requirement("SERVER-CLEAR@69007bea")
 def test_clear_drops_the_timers_of_given_workers(
     table: WatchedServer, worker_ids: list[Any]
 ) -> None:
@@ -141,7 +141,7 @@ def test_clear_drops_the_timers_of_given_workers(
     assert table.timers() == kept
 
 
-@requirement("SERVER-EXPIRED-INCLUSIVE")
+@requirement("SERVER-EXPIRED-INCLUSIVE@3558c3e7")
 @pytest.mark.parametrize("after", [0.0, 0.1, 1 / 3, 60.0])
 def test_expired_means_at_or_before(
     table: WatchedServer, worker_ids: list[Any], after: float
@@ -154,7 +154,7 @@ def test_expired_means_at_or_before(
     assert table.timers(math.nextafter(expiration_time, math.inf)) == expected
 
 
-@requirement("SERVER-EXPIRED-GROUPED")
+@requirement("SERVER-EXPIRED-GROUPED@6e5889dc")
 def test_expired_are_grouped_by_worker(table: WatchedServer, worker_ids: list[Any]) -> None:
     none, some, only = worker_ids
     table.register(

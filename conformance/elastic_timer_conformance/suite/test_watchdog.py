@@ -92,7 +92,7 @@ def subclass(api: Any) -> Callable[..., Subclassed]:
     return make
 
 
-@requirement("WATCHDOG-BATCH")
+@requirement("WATCHDOG-BATCH@06b66d20")
 @pytest.mark.parametrize("count", [0, 1, 2, 100])
 def test_run_watchdog(
     subclass: Callable[..., Subclassed], api: Any, clock: ControlledClock, count: int
@@ -114,7 +114,7 @@ def test_run_watchdog(
     assert last_register < order.index("reap")
 
 
-@requirement("WATCHDOG-REAPED")
+@requirement("WATCHDOG-REAPED@47ae5bc4")
 def test_run_watchdog_of_a_subclass_clears_the_reaped(
     subclass: Callable[..., Subclassed], api: Any
 ) -> None:
@@ -132,7 +132,7 @@ def test_run_watchdog_of_a_subclass_clears_the_reaped(
 # The backend's own server, a watchdog at a time -----------------------------------------------
 
 
-@requirement("WATCHDOG-BATCH")
+@requirement("WATCHDOG-BATCH@06b66d20")
 def test_one_watchdog_registers_all_that_was_sent(
     watched: Callable[..., WatchedServer], worker_ids: list[Any], allowance: Allowance
 ) -> None:
@@ -145,7 +145,7 @@ def test_one_watchdog_registers_all_that_was_sent(
     assert one.scopes(worker_ids[0]) == scopes
 
 
-@requirement("WATCHDOG-EMPTY-QUEUE")
+@requirement("WATCHDOG-EMPTY-QUEUE@e31d1b44")
 def test_watchdog_empty_queue(
     watched: Callable[..., WatchedServer], worker_ids: list[Any], allowance: Allowance
 ) -> None:
@@ -160,7 +160,7 @@ def test_watchdog_empty_queue(
     assert one.reaped == [worker_ids[0]]
 
 
-@requirement("WATCHDOG-REAPED")
+@requirement("WATCHDOG-REAPED@47ae5bc4")
 def test_expired_timers(watched: Callable[..., WatchedServer], worker_ids: list[Any]) -> None:
     late, other, _ = worker_ids
     one = watched()
@@ -176,7 +176,7 @@ def test_expired_timers(watched: Callable[..., WatchedServer], worker_ids: list[
     assert one.reaped == [late]
 
 
-@requirement("WATCHDOG-REAPED")
+@requirement("WATCHDOG-REAPED@47ae5bc4")
 def test_a_timer_expires_when_its_time_has_come(
     watched: Callable[..., WatchedServer], clock: ControlledClock, worker_ids: list[Any]
 ) -> None:
@@ -190,7 +190,7 @@ def test_a_timer_expires_when_its_time_has_come(
     assert one.reaped == [worker_ids[0]]
 
 
-@requirement("WATCHDOG-REAP-FAILED")
+@requirement("WATCHDOG-REAP-FAILED@b3829baf")
 def test_a_failed_reap_is_tried_again(
     watched: Callable[..., WatchedServer], worker_ids: list[Any]
 ) -> None:
@@ -210,7 +210,7 @@ def test_a_failed_reap_is_tried_again(
     assert one.reaped == [late] * 3
 
 
-@requirement("WATCHDOG-REAP-RAISES")
+@requirement("WATCHDOG-REAP-RAISES@5b0d2561")
 def test_an_exception_counts_as_reaped(
     watched: Callable[..., WatchedServer], worker_ids: list[Any]
 ) -> None:

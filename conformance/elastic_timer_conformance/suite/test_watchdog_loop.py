@@ -41,7 +41,7 @@ def run_loop(backend: Backend) -> Iterator[Callable[[WatchedServer, Callable[[],
         backend.stop_server(server)
 
 
-@requirement("WATCHDOG-SURVIVES")
+@requirement("WATCHDOG-SURVIVES@44a0f5bb")
 def test_loop_survives_a_failing_watchdog(
     watched: Callable[..., WatchedServer],
     run_loop: Callable[..., None],
@@ -66,7 +66,7 @@ def test_loop_survives_a_failing_watchdog(
     assert one.reaped == [worker_ids[0]]
 
 
-@requirement("WATCHDOG-CALL-COUNT")
+@requirement("WATCHDOG-CALL-COUNT@68af25d2")
 def test_watchdog_call_count(
     watched: Callable[..., WatchedServer],
     run_loop: Callable[..., None],
@@ -97,7 +97,7 @@ def test_watchdog_call_count(
 # How late ---------------------------------------------------------------------------------------
 
 
-@requirement("WATCHDOG-LATENCY")
+@requirement("WATCHDOG-LATENCY@7687e576")
 @pytest.mark.parametrize("max_interval", [0.1, 0.5])
 def test_timer(
     host: Host,

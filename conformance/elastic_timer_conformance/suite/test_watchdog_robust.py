@@ -36,7 +36,7 @@ NEVER = 3600.0
 # In time ----------------------------------------------------------------------------------------
 
 
-@requirement("WATCHDOG-PROMPT")
+@requirement("WATCHDOG-PROMPT@843e14e8")
 @pytest.mark.parametrize(
     "steps",
     [
@@ -78,7 +78,7 @@ def test_detection_does_not_wait_for_the_interval(
     measured("detection latency at max_interval=60", worker.death.at - max(deadlines))
 
 
-@requirement("WATCHDOG-PROMPT")
+@requirement("WATCHDOG-PROMPT@843e14e8")
 def test_each_of_several_deadlines_is_met(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
 ) -> None:
@@ -106,7 +106,7 @@ def check_lives(worker: Worker, allowance: Allowance) -> None:
     )
 
 
-@requirement("WATCHDOG-NO-FALSE-REAP")
+@requirement("WATCHDOG-NO-FALSE-REAP@68b7469d")
 @pytest.mark.parametrize("over", ["acquire and release", "release"])
 def test_a_suspended_server_reaps_nobody_who_released_in_time(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, over: str
@@ -179,7 +179,7 @@ BURST = 60
 FLOODING = 3
 
 
-@requirement("WATCHDOG-NO-FALSE-REAP")
+@requirement("WATCHDOG-NO-FALSE-REAP@68b7469d")
 def test_a_flooded_server_reaps_the_hung_and_nobody_else(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
 ) -> None:
@@ -243,7 +243,7 @@ def check_nobody_was_wronged(flooding: list[Worker], server: Server, journal: Jo
     )
 
 
-@requirement("WATCHDOG-FAIR")
+@requirement("WATCHDOG-FAIR@75d1d9d9")
 def test_a_flood_does_not_hide_a_worker_that_hangs(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance, measured: Measure
 ) -> None:
