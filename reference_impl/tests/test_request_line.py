@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 
 import pytest
 from elastic_timer.api import TimerRequest
@@ -72,23 +73,36 @@ def test_no_bytes_make_the_reader_raise(pieces):
             assert not math.isnan(request.expiration_time)
 
 
+def line(kind=b"timer ", worker=(7, 3), times=(1000.0, 5.0), scope=b"scope", length=None):
+    """A line with whatever is to be wrong about it."""
+    length = len(scope) if length is None else length
+    return kind + struct.pack(">qqddH", *worker, *times, length) + scope
+
+
+def test_a_line_is_what_it_is_said_to_be():
+    request = TimerRequest(WorkerId(7, 3), "scope", Instant(1000.0, 5.0))
+    assert request_line(request) == b"\n" + line() + b"\n"
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("malformed", "cause"),
     [
-        b"timer 1 2 3.0 4.0",
-        b"timer x 2 3.0 4.0 scope",
-        b"timer 1 2 nan 4.0 scope",
-        b"timer 1 2 3.0 nan scope",
-        b"timer 1 2 inf 4.0 scope",
-        b"timer 1 2 3.0 4.0 \xff",
-        b"timing 1 2 3.0 4.0 scope",
+        (b"timer 1 2 3.0 4.0 scope", "fewer than any request"),
+        (line()[:-3], "its scope has 2 bytes and was to have 5"),
+        (line() + b"!", "its scope has 6 bytes and was to have 5"),
+        (line(times=(math.nan, 4.0)), "not a number"),
+        (line(times=(3.0, math.nan)), "not a number"),
+        (line(times=(math.inf, 4.0)), "not a number"),
+        (line(times=(3.0, -math.inf)), "not a number"),
+        (line(scope=b"\xff"), "decode"),
+        (line(kind=b"timing"), "does not begin with 'timer '"),
     ],
 )
-def test_a_line_that_is_no_request_is_reported_with_its_bytes(line):
-    requests, (error,) = RequestReader().feed(b"\n" + line + b"\n")
+def test_a_line_that_is_no_request_is_reported_with_its_bytes(malformed, cause):
+    requests, (error,) = RequestReader().feed(b"\n" + malformed + b"\n")
     assert not requests
-    assert error.data == line
-    assert repr(line) in str(error)
+    assert error.data == malformed
+    assert cause in str(error)
 
 
 def test_a_line_that_never_ends_is_given_up_and_reported():
@@ -104,6 +118,16 @@ def test_a_worker_that_is_met_again_has_the_same_id_object():
     line = request_line(TimerRequest(WorkerId(7, 3), "a", -1.0))
     (first, second), _ = reader.feed(line + line)
     assert first.worker_id is second.worker_id
+
+
+def test_releases_that_are_alike_are_the_same_object():
+    reader = RequestReader()
+    release = request_line(TimerRequest(WorkerId(7, 3), "a", -1.0))
+    (first, second), _ = reader.feed(release + release)
+    assert first is second
+    for number in range(5000):
+        reader.feed(request_line(TimerRequest(WorkerId(7, 3), str(number), -1.0)))
+    assert len(reader._releases) <= 4096, "no more are kept, however many there are"
 
 
 def test_a_plain_expiration_time_gets_its_deadline_when_it_is_sent():
@@ -122,6 +146,7 @@ def test_a_plain_expiration_time_gets_its_deadline_when_it_is_sent():
         (TimerRequest("worker", "a", 1.0), TypeError),
         (TimerRequest(7, b"a", 1.0), TypeError),
         (TimerRequest(7, "a", math.nan), ValueError),
+        (TimerRequest(2**63, "a", 1.0), ValueError),
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_the_request(request_, error):
