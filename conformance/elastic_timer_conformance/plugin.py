@@ -119,9 +119,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.stash[OUTDATED]:
-        pytest.fail(why_outdated(item, item.config.stash[RUN]), pytrace=False)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    if pyfuncitem.stash[OUTDATED]:
+        pytest.fail(why_outdated(pyfuncitem, pyfuncitem.config.stash[RUN]), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -147,6 +147,7 @@ def pytest_runtest_makereport(
     seen.__dict__["verdict_message"] = result.message
     if item.stash[OUTDATED]:
         seen.__dict__["outdated"] = True
+        seen.__dict__["verdict_message"] = result.message.removeprefix("Failed: ")
     elif seen.failed:
         seen.sections[:0] = [("what the specification demands", _teach(item, result, run))]
         for host in item.stash.get(BORROWED, []):

@@ -104,12 +104,13 @@ class Run:
             if judgement.verdict is Verdict.VIOLATES
         ]
         outdated = [
-            result.test for result in self.results.values() if result.outcome is Outcome.OUTDATED
+            result for result in self.results.values() if result.outcome is Outcome.OUTDATED
         ]
         if outdated:
+            about = dict.fromkeys(name for result in outdated for name in result.requirements)
             found.append(
-                f"{len(outdated)} tests were last held against an earlier statement of what they "
-                f"verify, and were not run: {', '.join(outdated)}"
+                f"{', '.join(about)}: what is demanded was changed, and {_tests(len(outdated))} "
+                f"not looked at since; see python -m elastic_timer_spec reviewed"
             )
         if self.untested:
             found.append(f"core requirements without a test: {', '.join(self.untested)}")
@@ -142,3 +143,7 @@ class Run:
 def claimed_names(capabilities: frozenset[Capability]) -> Sequence[str]:
     """Return the names of capabilities, sorted, for a report."""
     return sorted(str(capability) for capability in capabilities)
+
+
+def _tests(number: int) -> str:
+    return f"{number} test{'s' if number != 1 else ''}"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from elastic_timer_spec import load
+from elastic_timer_spec.mark import Mark
 
 # conftest.run_tests: gives a conftest.Finished.
 RunTests = Callable[..., Any]
@@ -183,12 +186,70 @@ def test_a_test_without_a_requirement_is_refused(run_tests: RunTests) -> None:
 
 
 def test_a_core_requirement_without_a_test_fails_a_whole_suite(run_tests: RunTests) -> None:
-    done = run_tests(PASSING, "--backend=tiny_backends:TinyBackend", "--whole-suite")
+    text = PASSING.replace("QUEUE-SIZE", str(Mark.of(load().requirements["QUEUE-SIZE"])))
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend", "--whole-suite")
     assert done.status == 1
     [problem] = done.report["problems"]
     assert problem.startswith("core requirements without a test: REQUEST-FIELDS, ")
     assert "QUEUE-SIZE," not in problem
     assert "QUEUE-MALFORMED" not in problem
+
+
+OUTDATED = PASSING.replace("QUEUE-SIZE", "QUEUE-SIZE@0123abcd")
+
+
+@pytest.mark.parametrize("backend", ["TinyBackend", "Deviating", "SometimesDeviating"])
+def test_a_test_of_an_earlier_statement_fails_whatever_the_backend(
+    run_tests: RunTests, tmp_path: Path, backend: str
+) -> None:
+    done = run_tests(OUTDATED, f"--backend=tiny_backends:{backend}")
+    assert done.status == 1
+    assert done.verdict("QUEUE-SIZE") == "not run"
+    [test] = done.report["tests"]
+    assert test["outcome"] == "outdated"
+    now = load().requirements["QUEUE-SIZE"].digest[:8]
+    assert f"of its statement was 0123abcd, and is {now}." in done.output
+    assert "QUEUE-SIZE was changed since this test was last held against it" in test["message"]
+    command = "python -m elastic_timer_spec reviewed QUEUE-SIZE test_tiny.py::test_size"
+    assert f"what is demanded now: {command} --suite {tmp_path}" in done.output
+    assert done.report["problems"][0].startswith(
+        "QUEUE-SIZE: what is demanded was changed, and 1 test not looked at since; see "
+    )
+    assert "1 failed" in done.output
+
+
+def test_an_outdated_test_does_not_hide_what_another_one_finds(run_tests: RunTests) -> None:
+    text = FAILING + OUTDATED.replace("test_size", "test_old")
+    done = run_tests(text, "--backend=tiny_backends:TinyBackend")
+    assert done.verdict("QUEUE-SIZE") == "violates"
+
+
+def test_a_test_of_the_statement_as_it_is_runs(run_tests: RunTests) -> None:
+    mark = Mark.of(load().requirements["QUEUE-SIZE"])
+    done = run_tests(
+        PASSING.replace("QUEUE-SIZE", str(mark)), "--backend=tiny_backends:TinyBackend"
+    )
+    assert done.status == 0, done.output
+    assert done.verdict("QUEUE-SIZE") == "conforms"
+
+
+@pytest.mark.parametrize("mark", ["QUEUE-SIZE@", "QUEUE-SIZE@01", "QUEUE-SIZE@0123ABCD", "A B"])
+def test_a_mark_that_is_none_is_refused(run_tests: RunTests, mark: str) -> None:
+    done = run_tests(PASSING.replace("QUEUE-SIZE", mark), "--backend=tiny_backends:TinyBackend")
+    assert done.status != 0
+    assert f"test_size: {mark!r} is not an id such as 'QUEUE-SIZE'" in done.output
+
+
+def test_in_the_whole_suite_a_test_without_a_digest_is_refused(run_tests: RunTests) -> None:
+    text = PASSING.replace("@req", "@pytest.mark.parametrize('_', [1, 2])\n@req").replace(
+        "test_size()", "test_size(_)"
+    )
+    done = run_tests(
+        "import pytest\n" + text, "--backend=tiny_backends:TinyBackend", "--whole-suite"
+    )
+    assert done.status != 0
+    assert done.output.count("  test_tiny.py::test_size: QUEUE-SIZE\n") == 1
+    assert "python -m elastic_timer_spec reviewed QUEUE-SIZE test_tiny.py::test_size" in done.output
 
 
 def test_measured_times_are_reported(run_tests: RunTests) -> None:

@@ -236,7 +236,7 @@ def _list_outdated(entries: list[Outdated], suite: SuiteSource, folder: Path | N
     named = {(test.file, test.name) for entry in entries for test in entry.tests}
     if named:
         requirements = {entry.requirement.id for entry in entries}
-        print(f"{len(named)} tests of {len(requirements)} requirements are to be looked at")
+        print(f"tests to be looked at: {len(named)}, of requirements: {len(requirements)}")
     else:
         print(f"all {len(suite.tests)} tests are up to date with what they verify")
     return 1 if named else 0

@@ -3,9 +3,9 @@
 Conventions, for whoever adds a test:
 
 - Every test names what it verifies, with the digest of the statement that it was held against:
-  `@requirement("AREA-NAME@0123abcd")`. `python -m elastic_timer_spec reviewed AREA-NAME test_x` writes
-  the digest. One id is best. A failing test of
-  several is held against all of them, except that a known deviation takes the blame alone.
+  `@requirement("AREA-NAME@0123abcd")`. `python -m elastic_timer_spec reviewed AREA-NAME test_x`
+  writes the digest. One id is best. A failing test of several is held against all of them, except
+  that a known deviation takes the blame alone.
 - Everything judged comes from the backend: `backend`, `api`, `expires`, `configured`. Nothing here
   imports an implementation.
 - The interface layer asks `watched` (a server on a clock that stands still), `request_queue` and
