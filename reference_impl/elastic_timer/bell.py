@@ -10,13 +10,13 @@ import contextlib
 import errno
 import fcntl
 import os
-import select
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
 from .errors import ServerUnavailableError
 from .shared_table import MalformedTableError
+from .waiting import wait_readable
 from .worker import WorkerId
 
 __all__ = ["Bell", "BellListener", "ring_of"]
@@ -118,9 +118,7 @@ class BellListener:
 
     def wait(self, timeout: float) -> None:
         """Wait until somebody rings, or ``timeout`` seconds."""
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        poll.poll(timeout * 1000)
+        wait_readable(self._fd, timeout)
 
     def wake(self) -> None:
         """Make :meth:`wait` return."""

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import select
 import threading
 import time
 import weakref
@@ -15,6 +14,7 @@ from collections.abc import Callable
 
 from .api import RequestQueue, TimerRequest
 from .line_reader import LineReader, MalformedRequestError
+from .waiting import wait_readable
 
 __all__ = ["PipeQueue", "close_descriptors"]
 
@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 _CAPACITY = 1 << 20
 """Bytes that a pipe is asked to hold: the kernel's limit for an unprivileged user, and enough
 for thousands of requests while the server cannot read."""
-
-_LONGEST_POLL = 3600.0
-"""Seconds; poll(2) counts milliseconds in an int, and a longer wait is made of several."""
 
 
 class PipeQueue(RequestQueue):
@@ -74,7 +71,7 @@ class PipeQueue(RequestQueue):
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     break
-                self._wait(remaining)
+                wait_readable(self._read_fd, remaining)
                 self._receive()
             self._woken = False
             count = min(size, len(self._received))
@@ -98,11 +95,6 @@ class PipeQueue(RequestQueue):
         """Close the reading end that a fork copied into this process."""
         close_descriptors(self._read_fd)
         self._read_fd = -1
-
-    def _wait(self, seconds: float) -> None:
-        poll = select.poll()
-        poll.register(self._read_fd, select.POLLIN)
-        poll.poll(min(seconds, _LONGEST_POLL) * 1000)
 
     def _receive(self) -> None:
         """Take in what the kernel holds: at least all that was there when this was called.
