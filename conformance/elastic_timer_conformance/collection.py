@@ -39,6 +39,7 @@ def choose(run: Run, items: list[pytest.Item]) -> tuple[list[pytest.Item], list[
         requirements = _requirements_of(item, run)
         is_wanted = any(map(run.wants, requirements)) and _is_of(run.layer, item)
         (wanted if is_wanted else unwanted).append(item)
+    run.collected = {item.nodeid: item.stash[REQUIREMENTS] for item in items}
     if run.whole_suite:
         _require_digests(items)
         tested = {name for item in items for name in item.stash[REQUIREMENTS]}

@@ -88,11 +88,12 @@ def as_markdown(
         {entry["id"]: Verdict(entry["verdict"]) for entry in report["requirements"]}
         for report in reports
     ]
+    cells = [{entry["id"]: _cell(entry) for entry in report["requirements"]} for report in reports]
     for area, entries in groupby(rows, key=lambda entry: entry["area"]):
         yield _row(f"**{area}**", *[""] * (1 + len(reports)))
         for entry in entries:
-            cells = (CELLS[column.get(entry["id"], Verdict.NOT_RUN)] for column in verdicts)
-            yield _row(name_requirement(entry["id"]), entry["level"], *cells)
+            row = (column.get(entry["id"], CELLS[Verdict.NOT_RUN]) for column in cells)
+            yield _row(name_requirement(entry["id"]), entry["level"], *row)
     for verdict in Verdict:
         totals = [
             sum(column.get(entry["id"], Verdict.NOT_RUN) is verdict for entry in rows)
@@ -104,6 +105,15 @@ def as_markdown(
     yield LEGEND
     for report in reports:
         yield from _reasons(report, name_requirement)
+
+
+def _cell(entry: Mapping[str, Any]) -> str:
+    """Return what is said of a requirement, and on how many of its tests it rests if not on all."""
+    verdict = Verdict(entry["verdict"])
+    run, collected = len(entry["tests"]), entry.get("collected", 0)
+    if verdict is not Verdict.CONFORMS or (collected is not None and run >= collected):
+        return CELLS[verdict]
+    return f"{CELLS[verdict]} ({run} of {'?' if collected is None else collected} tests)"
 
 
 def _requirements(reports: Sequence[Report]) -> list[Mapping[str, Any]]:

@@ -94,6 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
         selected=selected,
         layer=Layer(config.option.layer) if config.option.layer else None,
         whole_suite=config.option.whole_suite,
+        narrowed=not config.option.whole_suite and any("::" in word for word in config.args),
     )
     config.pluginmanager.register(fixtures, "elastic timer conformance fixtures")
 
@@ -247,7 +248,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"FAILED: {problem}", red=True)
     terminalreporter.write_line("")
     if not problems:
-        terminalreporter.write_line(
-            f"{run.backend.name} conforms, its deviations aside", green=True
-        )
+        terminalreporter.write_line(report.conclusion(run), green=True)
     terminalreporter.write_line(f"To repeat this: {run.command()}")

@@ -14,7 +14,7 @@ from typing import Any
 from elastic_timer_conformance.run import Run, claimed_names
 from elastic_timer_conformance.verdict import Judgement, TestResult, Verdict
 
-__all__ = ["as_document", "as_table", "write_json"]
+__all__ = ["as_document", "as_table", "conclusion", "write_json"]
 
 # Changes when a reader of older reports could not read newer ones.
 FORMAT = 1
@@ -91,9 +91,21 @@ def as_table(run: Run) -> Iterator[str]:
     yield ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
 
 
+def conclusion(run: Run) -> str:
+    """Return in a sentence what a run without problems has shown, and no more than that."""
+    partial = [entry for entry in run.judgements() if entry.is_partial]
+    if not partial:
+        return f"{run.backend.name} conforms, its deviations aside"
+    return (
+        f"{run.backend.name} has violated nothing, its deviations aside; but not all tests were "
+        f"run of {len(partial)} requirement{'s' if len(partial) > 1 else ''}"
+    )
+
+
 def _remark(judgement: Judgement) -> str:
     """Return what there is to say beside a verdict, in one line."""
-    remarks = [judgement.reason.splitlines()[0]] if judgement.reason else []
+    remarks = [judgement.share] if judgement.is_partial and judgement.results else []
+    remarks += [judgement.reason.splitlines()[0]] if judgement.reason else []
     for name, seconds in _measured(judgement).items():
         remarks.append(f"{name}: {seconds * 1000:.1f} ms")
     return "; ".join(remarks)
@@ -123,6 +135,7 @@ def _requirement(judgement: Judgement) -> dict[str, Any]:
         "stale": judgement.stale,
         "measured": _measured(judgement),
         "tests": [result.test for result in judgement.results],
+        "collected": judgement.collected,
     }
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,6 +53,10 @@ class Run:
     """Whether the tests are meant to cover every core requirement."""
     machine: Machine = field(default_factory=Machine)
     started: float = field(default_factory=time.time)
+    collected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each test that there is verifies, whether or not it is run."""
+    narrowed: bool = False
+    """Whether tests were named one by one, so that there are others that nobody has collected."""
     results: dict[str, TestResult] = field(default_factory=dict)
     untested: list[str] = field(default_factory=list)
     """Core requirements for which there is no test although there should be."""
@@ -77,12 +82,14 @@ class Run:
 
     def judgements(self) -> list[Judgement]:
         """Return the verdict on every requirement that the run is about, in reading order."""
+        counts = Counter(name for names in self.collected.values() for name in names)
         return [
             judge(
                 requirement,
                 [entry for entry in self.results.values() if requirement.id in entry.requirements],
                 claimed=self.claims(requirement),
                 deviations=self.deviations,
+                collected=None if self.narrowed else counts[requirement.id],
             )
             for requirement in self.specification.requirements.values()
             if requirement.profile in self.profiles

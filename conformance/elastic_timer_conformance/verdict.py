@@ -32,7 +32,7 @@ class Verdict(StrEnum):
     """Every test of it said why it can tell nothing here."""
 
     NOT_RUN = "not run"
-    """No test of it was run, or none that could decide."""
+    """No test of it was run, or not those that could decide."""
 
 
 class Outcome(StrEnum):
@@ -73,6 +73,7 @@ class Judgement:
     """A requirement's verdict, with its reason and what it rests on.
 
     `stale` tells that the requirement is met although the backend says that it deviates.
+    `collected` is how many tests of it there are, run or not; None if that is not known.
     """
 
     requirement: Requirement
@@ -81,6 +82,19 @@ class Judgement:
     link: str = ""
     stale: bool = False
     results: Sequence[TestResult] = ()
+    collected: int | None = 0
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether there are tests of the requirement that were not run, or may be."""
+        return self.collected is None or len(self.results) < self.collected
+
+    @property
+    def share(self) -> str:
+        """How many of its tests were run, in words."""
+        if self.collected is None:
+            return f"{len(self.results)} of its tests"
+        return f"{len(self.results)} of {self.collected} tests"
 
     @property
     def fails_the_run(self) -> bool:
@@ -94,11 +108,14 @@ def judge(
     *,
     claimed: bool = True,
     deviations: Mapping[str, Deviation] | None = None,
+    collected: int | None = 0,
 ) -> Judgement:
     """Return the verdict on one requirement.
 
     `results` are those of the tests that name it. `claimed` tells whether the backend claims the
     capability that the requirement belongs to, if any. `deviations` are the backend's, by id.
+    `collected` is how many tests name the requirement, None if that is not known, for a run of some
+    of them: that a deviation does not show in these does not make it stale.
     """
     known = deviations or {}
     results = tuple(results)
@@ -106,7 +123,7 @@ def judge(
     def judgement(
         verdict: Verdict, reason: str = "", link: str = "", stale: bool = False
     ) -> Judgement:
-        return Judgement(requirement, verdict, reason, link, stale, results)
+        return Judgement(requirement, verdict, reason, link, stale, results, collected)
 
     if not claimed:
         return judgement(Verdict.NOT_CLAIMED, f"capability {requirement.capability!r}")
@@ -129,7 +146,11 @@ def judge(
         reason = f"{deviation.reason} (not seen in this run)"
         return judgement(Verdict.DEVIATES, reason, deviation.link)
     if passed and deviation is not None:
-        return judgement(Verdict.CONFORMS, f"but was to deviate: {deviation.reason}", stale=True)
+        met = judgement(Verdict.CONFORMS, f"but was to deviate: {deviation.reason}", stale=True)
+        if not met.is_partial:
+            return met
+        reason = f"its deviation does not show in {met.share}: {deviation.reason}"
+        return judgement(Verdict.NOT_RUN, reason, deviation.link)
     if passed:
         return judgement(Verdict.CONFORMS)
     if failed:

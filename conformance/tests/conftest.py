@@ -93,14 +93,15 @@ def run(tmp_path: Path, marked: Marked) -> Callable[..., Finished]:
 
 @pytest.fixture
 def run_tests(tmp_path: Path, marked: Marked) -> Callable[..., Finished]:
-    """A function that runs the tests in a text instead of the suite's own."""
+    """A function that runs the tests in a text instead of the suite's own, or only one of them."""
 
-    def run_text(text: str, *arguments: str) -> Finished:
+    def run_text(text: str, *arguments: str, only: str | None = None) -> Finished:
         (tmp_path / "test_tiny.py").write_text(text, encoding="utf-8")
         (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
         report = tmp_path / "report.json"
         command = [sys.executable, "-m", "pytest", "-p", "elastic_timer_conformance.plugin"]
-        command += ["--report-json", str(report), *arguments, str(tmp_path)]
+        place = str(tmp_path) if only is None else f"{tmp_path / 'test_tiny.py'}::{only}"
+        command += ["--report-json", str(report), *arguments, place]
         return finish(command, report, marked)
 
     return run_text

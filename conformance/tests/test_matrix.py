@@ -62,6 +62,23 @@ def test_a_requirement_that_one_report_lacks_was_not_run() -> None:
         assert f"| QUEUE-ORDER | MUST | {row} |" in lines
 
 
+@pytest.mark.parametrize(("collected", "of"), [(3, "3"), (None, "?")])
+def test_a_verdict_on_some_of_the_tests_says_so(collected: int | None, of: str) -> None:
+    document = as_document(make_run())
+    for entry in document["requirements"]:
+        entry["collected"] = collected
+    lines = list(as_markdown([document]))
+    assert f"| QUEUE-ORDER | MUST | ✓ (1 of {of} tests) |" in lines
+    assert "| QUEUE-SIZE | MUST | ✗ violates |" in lines
+
+
+def test_a_report_from_before_the_tests_were_counted_is_read() -> None:
+    document = as_document(make_run())
+    for entry in document["requirements"]:
+        del entry["collected"]
+    assert "| QUEUE-ORDER | MUST | ✓ |" in list(as_markdown([document]))
+
+
 def test_command_prints(report: Path) -> None:
     done = matrix(str(report), str(report))
     assert done.returncode == 0, done.stderr

@@ -76,6 +76,44 @@ def test_a_stale_deviation_fails_the_run(run_tests: RunTests) -> None:
     assert done.report["passed"] is False
 
 
+TWO = PASSING + PASSING.replace("test_size", "test_other")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "only", "share"),
+    [
+        (["-k", "test_other"], None, "1 of 2 tests"),
+        (["--deselect", "test_tiny.py::test_size"], None, "1 of 2 tests"),
+        ([], "test_other", "1 of its tests"),
+    ],
+)
+def test_a_run_of_some_tests_makes_no_deviation_stale(
+    run_tests: RunTests, arguments: list[str], only: str | None, share: str
+) -> None:
+    done = run_tests(TWO, "--backend=tiny_backends:Deviating", *arguments, only=only)
+    assert done.status == 0, done.output
+    assert done.verdict("QUEUE-SIZE") == "not run"
+    assert f"its deviation does not show in {share}: it cannot count" in done.output
+
+
+def test_a_run_of_some_tests_says_of_how_many(run_tests: RunTests) -> None:
+    done = run_tests(TWO, "--backend=tiny_backends:TinyBackend", "-k", "test_other")
+    assert done.status == 0, done.output
+    assert "conforms        1 of 2 tests\n" in done.output
+    assert "has violated nothing, its deviations aside; but not all tests were run" in done.output
+    [requirement] = [entry for entry in done.report["requirements"] if entry["tests"]]
+    assert requirement["collected"] == 2
+
+
+def test_a_run_that_was_ended_early_says_of_how_many(run_tests: RunTests) -> None:
+    text = FAILING.replace("QUEUE-SIZE", "QUEUE-ORDER").replace("test_size", "test_bad")
+    text = PASSING + text + PASSING.replace("test_size", "test_last")
+    done = run_tests(text, "--backend=tiny_backends:Deviating", "-x")
+    assert done.status == 1
+    assert done.verdict("QUEUE-SIZE") == "not run"
+    assert done.report["problems"] == ["QUEUE-ORDER is violated"]
+
+
 def test_a_deviation_that_is_there_sometimes(run_tests: RunTests) -> None:
     for text in (PASSING, FAILING):
         done = run_tests(text, "--backend=tiny_backends:SometimesDeviating")

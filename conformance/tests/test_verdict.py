@@ -15,6 +15,7 @@ OTHER = REQUIREMENTS["QUEUE-ORDER"]
 MAY = REQUIREMENTS["EXPIRES-DECORATOR"]
 
 PASSED, FAILED, NOT_APPLICABLE = Outcome.PASSED, Outcome.FAILED, Outcome.NOT_APPLICABLE
+OUTDATED = Outcome.OUTDATED
 KNOWN = {MUST.id: Deviation(MUST.id, "it cannot count", "https://example.org")}
 
 
@@ -35,6 +36,9 @@ def results(*outcomes: Outcome, of: tuple[str, ...] = (MUST.id,)) -> list[TestRe
         ([FAILED], Verdict.VIOLATES),
         ([PASSED, FAILED], Verdict.VIOLATES),
         ([NOT_APPLICABLE, FAILED], Verdict.VIOLATES),
+        ([OUTDATED], Verdict.NOT_RUN),
+        ([OUTDATED, PASSED], Verdict.NOT_RUN),
+        ([OUTDATED, FAILED], Verdict.VIOLATES),
     ],
 )
 def test_outcomes_make_a_verdict(outcomes: list[Outcome], verdict: Verdict) -> None:
@@ -72,6 +76,32 @@ def test_a_known_deviation_that_cannot_be_seen_is_not_stale(
     judgement = judge(MUST, results(*outcomes), deviations=KNOWN)
     assert judgement.verdict is verdict
     assert not judgement.fails_the_run
+
+
+@pytest.mark.parametrize(("collected", "share"), [(3, "2 of 3 tests"), (None, "2 of its tests")])
+def test_a_known_deviation_is_not_stale_on_part_of_its_tests(
+    collected: int | None, share: str
+) -> None:
+    judgement = judge(MUST, results(PASSED, PASSED), deviations=KNOWN, collected=collected)
+    assert judgement.verdict is Verdict.NOT_RUN
+    assert judgement.reason == f"its deviation does not show in {share}: it cannot count"
+    assert not judgement.fails_the_run
+
+
+def test_a_known_deviation_that_shows_in_part_of_its_tests_deviates() -> None:
+    judgement = judge(MUST, results(PASSED, FAILED), deviations=KNOWN, collected=3)
+    assert judgement.verdict is Verdict.DEVIATES
+
+
+@pytest.mark.parametrize(
+    ("collected", "partial"), [(0, False), (2, False), (3, True), (None, True)]
+)
+def test_a_verdict_knows_whether_it_rests_on_all_tests(
+    collected: int | None, partial: bool
+) -> None:
+    judgement = judge(MUST, results(PASSED, PASSED), collected=collected)
+    assert judgement.verdict is Verdict.CONFORMS
+    assert judgement.is_partial is partial
 
 
 @pytest.mark.parametrize("outcome", [PASSED, FAILED])
