@@ -71,8 +71,8 @@ class PipeQueue(RequestQueue):
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     break
-                wait_readable(self._read_fd, remaining)
-                self._receive()
+                if wait_readable(self._read_fd, remaining):
+                    self._receive()
             self._woken = False
             count = min(size, len(self._received))
             return [self._received.popleft() for _ in range(count)]

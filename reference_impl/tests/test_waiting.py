@@ -40,26 +40,26 @@ def high_fd(pipe):
 def test_it_ends_when_there_is_something_to_read(pipe):
     os.write(pipe[1], b"x")
     start = time.monotonic()
-    wait_readable(pipe[0], 2 * ENOUGH)
+    assert wait_readable(pipe[0], 2 * ENOUGH)
     assert time.monotonic() - start < ENOUGH
 
 
 def test_it_ends_when_its_time_is_over_and_not_before(pipe):
     start = time.monotonic()
-    wait_readable(pipe[0], 0.0123)
+    assert not wait_readable(pipe[0], 0.0123)
     assert 0.0123 <= time.monotonic() - start < ENOUGH
 
 
 def test_any_descriptor_will_do(pipe, high_fd):
     start = time.monotonic()
-    wait_readable(high_fd, 0.01)
+    assert not wait_readable(high_fd, 0.01)
     assert time.monotonic() - start >= 0.01
     os.write(pipe[1], b"x")
-    wait_readable(high_fd, 2 * ENOUGH)
+    assert wait_readable(high_fd, 2 * ENOUGH)
     assert time.monotonic() - start < ENOUGH
 
 
 @pytest.mark.parametrize("timeout", [1e9, float("inf")])
 def test_a_wait_of_any_length_may_be_asked_for(pipe, timeout):
     os.write(pipe[1], b"x")
-    wait_readable(pipe[0], timeout)
+    assert wait_readable(pipe[0], timeout)
