@@ -39,6 +39,7 @@ def origin_table(results: Results) -> str:
         ("Machine", f"{machine['processor']}, {machine['cores']} cores"),
         ("Memory", figure(float(machine["memory"]), "bytes")),
         ("System", f"{machine['system']}, {machine['python']}"),
+        ("Scheduling", str(machine.get("scheduling", "normal"))),
         ("Versions", ", ".join(f"{name} {version}" for name, version in results.versions.items())),
         ("Date", f"{results.date}, {duration(results.seconds)} minutes"),
         ("Load average", f"{results.load[0]:.1f} before, {results.load[1]:.1f} after"),

@@ -47,6 +47,16 @@ def test_quick_only_import(tmp_path: Path) -> None:
     assert "import: elastic_timer, round 1 of 2" in ended.stderr
 
 
+def test_real_time_is_done_or_refused_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    ended = benchmarks("--quick", "--only", "import", "--real-time", "--output", str(path))
+    if ended.returncode == 0:
+        assert load(path).machine["scheduling"] == "before all others (SCHED_FIFO)"
+    else:
+        assert "CAP_SYS_NICE" in ended.stderr
+        assert not path.exists()
+
+
 @pytest.mark.parametrize("measurement", ["drain", "memory"])
 def test_a_measurement_with_a_server_and_workers(measurement: str, tmp_path: Path) -> None:
     path = tmp_path / "results.json"
