@@ -1,15 +1,15 @@
 """A host process: where the server runs and whose children the workers are, like an agent.
 
-Run as `python -m elastic_timer_conformance.harness.host DESCRIPTOR`. The test's side of the
-connection is `elastic_timer_conformance.harness.processes`. A server may kill its own process, be
-stopped or be killed; none of this may happen to the process that judges it.
+The test's side of the connection is `elastic_timer_conformance.harness.processes`, which has an
+interpreter call `main`. A server may kill its own process, be stopped or be killed; none of this
+may happen to the process that judges it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import sys
+import pkgutil
 import threading
 import time
 import traceback
@@ -24,8 +24,14 @@ from elastic_timer_conformance.backend import Backend, IdleServer, NotOffered
 from elastic_timer_conformance.backends import load_backend
 from elastic_timer_conformance.clock import ControlledClock
 
-__all__ = ["Agent", "Reply"]
+__all__ = ["Agent", "Reply", "main"]
 
+# What a fork server imports once instead of each worker again: what runs in workers, and, since
+# some of that is beside the test that uses it, what tests import.
+PRELOADED = (
+    *(f"{workers.__name__}.{module.name}" for module in pkgutil.iter_modules(workers.__path__)),
+    "elastic_timer_conformance.fixtures",
+)
 
 # Seconds that servers are granted to stop at the end of a test.
 PATIENCE_WITH_SERVERS = 1.0
@@ -60,7 +66,7 @@ class Agent:
         self.backend: Backend = load_backend(spec)
         # An adapter makes queues and locks for the default start method; see Backend.
         multiprocessing.set_start_method(start_method)
-        multiprocessing.set_forkserver_preload([workers.__name__, type(self.backend).__module__])
+        multiprocessing.set_forkserver_preload([*PRELOADED, type(self.backend).__module__])
         self.servers: dict[int, Any] = {}
         self.opened: dict[int, OpenedServer] = {}
         self.queues: dict[int, Any] = {}
@@ -194,8 +200,9 @@ class Agent:
         return self._last_number
 
 
-def serve(connection: Connection) -> None:
-    """Carry out commands until the connection is closed from the other side."""
+def main(descriptor: int) -> None:
+    """Be a host: carry out commands from a connection until its other side is closed."""
+    connection = Connection(descriptor)
     make_agent, args = connection.recv()
     reply, agent = _carry_out(make_agent, args)
     connection.send(Reply() if agent is not None else reply)
@@ -216,10 +223,3 @@ def _carry_out(command: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Repl
     except Exception:
         return Reply(error=traceback.format_exc()), None
     return Reply(result=result), result
-
-
-if __name__ == "__main__":
-    # The module again, by its name: what is pickled here must not be found in `__main__`.
-    from elastic_timer_conformance.harness import host
-
-    host.serve(Connection(int(sys.argv[1])))

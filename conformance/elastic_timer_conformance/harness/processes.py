@@ -217,11 +217,12 @@ class Host:
         self._connection, theirs = multiprocessing.Pipe()
         # What servers leave in the file system when they are killed goes with their host.
         self._scratch = tempfile.TemporaryDirectory(prefix="host-", ignore_cleanup_errors=True)
-        module = "elastic_timer_conformance.harness.host"
+        # Not a module that is run, as with `-m`: it would be imported again by every worker.
+        program = f"from {Agent.__module__} import main; main({theirs.fileno()})"
         path = os.pathsep.join(p or "." for p in sys.path)
         with open(log, "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, str(theirs.fileno())],
+                [sys.executable, "-c", program],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
