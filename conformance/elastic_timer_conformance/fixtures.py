@@ -14,6 +14,7 @@ from elastic_timer_conformance.backend import Backend, IdleServer, OpenQueue
 from elastic_timer_conformance.clock import ControlledClock
 from elastic_timer_conformance.harness.hosts import Hosts
 from elastic_timer_conformance.harness.journal import Journal
+from elastic_timer_conformance.harness.observing import observed_reaps
 from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.harness.recording import recording_client_class
 from elastic_timer_conformance.harness.watched import WatchedServer
@@ -73,7 +74,7 @@ def hosts(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def borrow_host(
-    hosts: Hosts, allowance: Allowance, request: pytest.FixtureRequest
+    hosts: Hosts, backend: Backend, allowance: Allowance, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], Host]]:
     """A function that lends a host for a start method, until the end of the test."""
     borrowed = request.node.stash.setdefault(BORROWED, [])
@@ -86,6 +87,8 @@ def borrow_host(
 
     yield borrow
     for host in borrowed:
+        for reap in observed_reaps(host, backend):
+            request.node.user_properties.append(("reaped", (reap.late, reap.undisturbed)))
         hosts.give_back(host)
 
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from elastic_timer_conformance.latency import Latency
 from elastic_timer_conformance.report import FORMAT
 from elastic_timer_conformance.verdict import Verdict
 
@@ -71,14 +72,23 @@ def as_markdown(
     rows = _requirements(reports)
     yield f"Specification {reports[0]['specification']}."
     yield ""
-    yield _row("Backend", "Version", "Run", "Python", "Repeat it with")
-    yield _row(*["---"] * 5)
+    yield _row(
+        "Backend",
+        "Version",
+        "Run",
+        "Python",
+        "Reaped after expiry",
+        "Early firings",
+        "Repeat it with",
+    )
+    yield _row(*["---"] * 7)
     for report in reports:
         yield _row(
             _column(report),
             report["backend"]["version"],
             f"{report['started'][:10]}, {report['duration']:.0f} s",
             report["machine"]["python"],
+            *_latency(report.get("latency")),
             f"`{report['command']}`",
         )
     yield ""
@@ -105,6 +115,14 @@ def as_markdown(
     yield LEGEND
     for report in reports:
         yield from _reasons(report, name_requirement)
+
+
+def _latency(seen: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Return when workers were reaped, and how many too early; older reports do not tell."""
+    if seen is None:
+        return "-", "-"
+    latency = Latency(**seen)
+    return latency.times, f"{latency.early} of {latency.reaps}"
 
 
 def _cell(entry: Mapping[str, Any]) -> str:

@@ -19,7 +19,9 @@ from elastic_timer_conformance.backend import NotOffered
 from elastic_timer_conformance.backends import KNOWN, UnknownBackendError, load_backend
 from elastic_timer_conformance.collection import OUTDATED, REQUIREMENTS, choose, why_outdated
 from elastic_timer_conformance.fixtures import BORROWED, RUN
+from elastic_timer_conformance.latency import Reap
 from elastic_timer_conformance.layer import Layer
+from elastic_timer_conformance.machine.difference import ModelError
 from elastic_timer_conformance.requirement import NOT_APPLICABLE
 from elastic_timer_conformance.run import Run
 from elastic_timer_conformance.verdict import Measurement, Outcome, TestResult
@@ -58,6 +60,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Allowance().signal,
         help="how long to wait for what must come, beyond what the specification grants "
         "(default: %(default)g)",
+    )
+    group.addoption(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="how many sequences of steps each comparison with the model tries (default: a few)",
+    )
+    group.addoption(
+        "--seed",
+        type=int,
+        metavar="N",
+        default=0,
+        help="which sequences these are; the same number gives the same ones "
+        "(default: %(default)s)",
     )
     group.addoption(
         "--report-json", type=Path, metavar="PATH", help="write the verdicts to this file"
@@ -131,6 +147,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     seen = yield
     run = item.config.stash[RUN]
+    if call.excinfo is not None and isinstance(call.excinfo.value, ModelError):
+        # The model stands for many requirements, and this failure knows which it is about.
+        item.stash[REQUIREMENTS] = call.excinfo.value.requirements
     names = item.stash[REQUIREMENTS]
     if call.excinfo is not None and call.excinfo.errisinstance(NotOffered):
         path, line, _ = item.location
@@ -209,6 +228,7 @@ class _Results:
         result = self._run.results.setdefault(
             report.nodeid, TestResult(report.nodeid, tuple(names), Outcome.PASSED)
         )
+        result.requirements = tuple(names)
         if not is_subtest:
             result.duration += report.duration
         if hasattr(report, "outdated"):
@@ -223,6 +243,12 @@ class _Results:
                 Measurement(*cast("tuple[str, float]", value))
                 for name, value in report.user_properties
                 if name == "measured"
+            ]
+        if report.when == "teardown":
+            result.reaps += [
+                Reap(*cast("tuple[float, bool]", value))
+                for name, value in report.user_properties
+                if name == "reaped"
             ]
 
 

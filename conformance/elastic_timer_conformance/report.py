@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -60,6 +61,7 @@ def as_document(run: Run) -> dict[str, Any]:
         "counts": {
             verdict: sum(entry.verdict is verdict for entry in judgements) for verdict in Verdict
         },
+        "latency": asdict(run.latency),
         "requirements": [_requirement(entry) for entry in judgements],
         "tests": [_test(result) for result in run.results.values()],
     }
@@ -89,6 +91,8 @@ def as_table(run: Run) -> Iterator[str]:
     counts = Counter(entry.verdict for entry in judgements)
     yield ""
     yield ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    if run.latency.reaps:
+        yield f"Latency: {run.latency}"
 
 
 def conclusion(run: Run) -> str:
@@ -106,6 +110,8 @@ def _remark(judgement: Judgement) -> str:
     """Return what there is to say beside a verdict, in one line."""
     remarks = [judgement.share] if judgement.is_partial and judgement.results else []
     remarks += [judgement.reason.splitlines()[0]] if judgement.reason else []
+    if judgement.latency.reaps:
+        remarks.append(str(judgement.latency))
     for name, seconds in _measured(judgement).items():
         remarks.append(f"{name}: {seconds * 1000:.1f} ms")
     return "; ".join(remarks)
@@ -134,6 +140,7 @@ def _requirement(judgement: Judgement) -> dict[str, Any]:
         "link": judgement.link,
         "stale": judgement.stale,
         "measured": _measured(judgement),
+        "latency": asdict(judgement.latency) if judgement.latency.reaps else None,
         "tests": [result.test for result in judgement.results],
         "collected": judgement.collected,
     }
@@ -147,4 +154,5 @@ def _test(result: TestResult) -> dict[str, Any]:
         "duration": round(result.duration, 4),
         "message": result.message,
         "measured": {entry.name: entry.seconds for entry in result.measured},
+        "reaps": [asdict(reap) for reap in result.reaps],
     }

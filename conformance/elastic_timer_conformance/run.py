@@ -15,6 +15,7 @@ from elastic_timer_spec import Profile, Requirement, Specification
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend, Capability, Deviation
+from elastic_timer_conformance.latency import Latency
 from elastic_timer_conformance.layer import Layer
 from elastic_timer_conformance.verdict import Judgement, Outcome, TestResult, Verdict, judge
 
@@ -95,6 +96,11 @@ class Run:
             if requirement.profile in self.profiles
             and (not self.selected or requirement.id in self.selected)
         ]
+
+    @property
+    def latency(self) -> Latency:
+        """How long after expiry workers were reaped, over all tests."""
+        return Latency.of(reap for result in self.results.values() for reap in result.reaps)
 
     def problems(self) -> list[str]:
         """Return every reason for which this run is a failure, as sentences."""

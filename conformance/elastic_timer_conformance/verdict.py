@@ -9,6 +9,7 @@ from enum import StrEnum
 from elastic_timer_spec import Level, Requirement
 
 from elastic_timer_conformance.backend import Deviation
+from elastic_timer_conformance.latency import Latency, Reap
 
 __all__ = ["Judgement", "Measurement", "Outcome", "TestResult", "Verdict", "judge"]
 
@@ -63,6 +64,7 @@ class TestResult:
     duration: float = 0.0
     message: str = ""
     measured: list[Measurement] = field(default_factory=list)
+    reaps: list[Reap] = field(default_factory=list)
 
     # Not a test class, whatever its name says to pytest.
     __test__ = False
@@ -95,6 +97,11 @@ class Judgement:
         if self.collected is None:
             return f"{len(self.results)} of its tests"
         return f"{len(self.results)} of {self.collected} tests"
+
+    @property
+    def latency(self) -> Latency:
+        """How long after expiry the workers of its tests were reaped."""
+        return Latency.of(reap for result in self.results for reap in result.reaps)
 
     @property
     def fails_the_run(self) -> bool:

@@ -46,6 +46,7 @@ def test_a_backend_s_run_can_be_repeated_from_the_table() -> None:
     assert document["backend"]["version"] in line
     assert document["started"][:10] in line
     assert document["machine"]["python"] in line
+    assert "| 2 samples, p50 2.1 ms, p99 4.2 ms, worst 4.2 ms | 1 of 3 |" in line
 
 
 def test_requirements_can_be_links() -> None:
@@ -72,10 +73,11 @@ def test_a_verdict_on_some_of_the_tests_says_so(collected: int | None, of: str) 
     assert "| QUEUE-SIZE | MUST | ✗ violates |" in lines
 
 
-def test_a_report_from_before_the_tests_were_counted_is_read() -> None:
+def test_a_report_of_an_earlier_version_is_read() -> None:
     document = as_document(make_run())
     for entry in document["requirements"]:
         del entry["collected"]
+    del document["latency"]
     assert "| QUEUE-ORDER | MUST | ✓ |" in list(as_markdown([document]))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from elastic_timer_conformance.allowance import Allowance
+from elastic_timer_conformance.latency import Reap
 from elastic_timer_conformance.report import as_document, as_table, write_json
 from elastic_timer_conformance.run import Run
 from elastic_timer_conformance.verdict import Measurement, Outcome, TestResult
@@ -33,6 +34,7 @@ def make_run(backend: Any = None, profiles: frozenset[Profile] = frozenset(Profi
         test = f"test_{number}"
         run.results[test] = TestResult(test, (requirement,), outcome, 0.25, message)
     run.results["test_1"].measured.append(Measurement("latency", 0.0125))
+    run.results["test_0"].reaps += [Reap(0.0021, True), Reap(0.0042, True), Reap(-0.5, False)]
     return run
 
 
@@ -61,10 +63,12 @@ def test_the_table_says_it_in_a_line_each() -> None:
     lines = list(as_table(make_run()))
     [size] = [line for line in lines if " QUEUE-SIZE " in line]
     assert size.split(None, 4)[:4] == ["✗", "QUEUE-SIZE", "MUST", "violates"]
-    assert size.endswith("AssertionError: 4 of 5")
+    latency = "2 samples, p50 2.1 ms, p99 4.2 ms, worst 4.2 ms; early firings 1 of 3"
+    assert size.endswith(f"AssertionError: 4 of 5; reaped after expiry: {latency}")
     assert any(line.endswith("conforms        latency: 12.5 ms") for line in lines)
     assert "The request queue" in lines
-    assert lines[-1].startswith("1 conforms, 1 violates, ")
+    assert lines[-2].startswith("1 conforms, 1 violates, ")
+    assert lines[-1] == f"Latency: reaped after expiry: {latency}"
 
 
 @pytest.mark.parametrize(

@@ -117,3 +117,15 @@ class MercifulBackend(LocalBackend):
         server = super().start_server(max_interval)
         server._reap_worker = lambda worker_id: True
         return server
+
+
+class HastyBackend(LocalBackend):
+    """Wrong: its server does not wait for a timer to expire."""
+
+    name = "hasty"
+
+    def start_server(self, max_interval: float) -> Any:
+        server = super().start_server(max_interval)
+        ask = server.get_expired_timers
+        server.get_expired_timers = lambda deadline: ask(float("inf"))
+        return server

@@ -33,6 +33,10 @@ T = TypeVar("T")
 LOOK_AGAIN = 0.005
 
 
+# The commands after which servers go on as they would without them.
+LOOKING_ON = frozenset({Agent.start_server, Agent.start_worker, Agent.timers, Agent.exit_status})
+
+
 class HostError(AssertionError):
     """A command failed in the host process; the message holds the traceback from there."""
 
@@ -143,10 +147,18 @@ class Server:
 
 
 class Worker:
-    """A worker process, a child of a host process."""
+    """A worker process, a child of a host process.
 
-    def __init__(self, host: Host, pid: int, journal: Journal) -> None:
+    `server` is the one of its host that it talks to, if any. `was_signalled` tells whether the test
+    has sent it a signal that may end it.
+    """
+
+    def __init__(
+        self, host: Host, pid: int, journal: Journal, server: Server | None = None
+    ) -> None:
         self.host = host
+        self.server = server
+        self.was_signalled = False
         self.pid = pid
         self.journal = journal
         self.death = Death(pid)
@@ -159,6 +171,7 @@ class Worker:
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
+        self.was_signalled |= number not in (signal.SIGSTOP, signal.SIGCONT)
         self.death.signal(number)
 
     def wait_for(self, event: str, timeout: float | None = None, count: int = 1) -> Any:
@@ -213,7 +226,8 @@ class Host:
         self.log = log
         self._janitor = janitor
         self._said_before = 0
-        self._workers: list[Worker] = []
+        self.workers: list[Worker] = []
+        self._disturbed: list[float] = []
         self._connection, theirs = multiprocessing.Pipe()
         # What servers leave in the file system when they are killed goes with their host.
         self._scratch = tempfile.TemporaryDirectory(prefix="host-", ignore_cleanup_errors=True)
@@ -245,8 +259,20 @@ class Host:
         Raises HostError if it raises there, HostDiedError if the host dies over it.
         """
         assert not kwargs, "commands take positional arguments"
-        result: T = self._exchange((function, args), self.allowance.startup)
+        self._note_disturbance(function)
+        try:
+            result: T = self._exchange((function, args), self.allowance.startup)
+        finally:
+            self._note_disturbance(function)
         return result
+
+    def was_disturbed(self, start: float, end: float) -> bool:
+        """Whether the test did more to the host between two monotonic times than look on."""
+        return any(start <= moment <= end for moment in self._disturbed)
+
+    def _note_disturbance(self, function: Any = None) -> None:
+        if function not in LOOKING_ON:
+            self._disturbed.append(time.monotonic())
 
     def start_server(self, max_interval: float) -> Server:
         """Start a server that looks at its timers every `max_interval` seconds at least."""
@@ -281,8 +307,8 @@ class Host:
         assert server is None or server.host is self, "for a server elsewhere, give its place"
         source = server.number if server is not None else queue
         pid = self.call(Agent.start_worker, function, source, journal.path, args, place)
-        worker = Worker(self, pid, journal)
-        self._workers.append(worker)
+        worker = Worker(self, pid, journal, server)
+        self.workers.append(worker)
         return worker
 
     @property
@@ -292,6 +318,7 @@ class Host:
 
     def signal(self, number: int) -> None:
         """Send the host process, and so the server in it, a signal."""
+        self._note_disturbance()
         self.death.signal(number)
 
     def suspend(self) -> None:
@@ -323,7 +350,7 @@ class Host:
     def clean_up(self) -> bool:
         """Make the host as new; return whether that worked. If not, it is only to be closed."""
         self.signal(signal.SIGCONT)
-        for worker in self._workers:
+        for worker in self.workers:
             worker.signal(signal.SIGKILL)
         try:
             as_new = self._exchange((Agent.clean_up, ()), self.allowance.signal)
@@ -332,7 +359,7 @@ class Host:
         if not as_new:
             return False
         end_orphans(self.pid)
-        self._workers.clear()
+        self.workers.clear()
         self._said_before = self.log.stat().st_size
         return True
 
@@ -341,7 +368,7 @@ class Host:
         if self._connection.closed:
             return
         self._connection.close()
-        for worker in self._workers:
+        for worker in self.workers:
             worker.signal(signal.SIGKILL)
         # Left to themselves, the helpers of multiprocessing exit and free named semaphores; a
         # second is ample where nothing hangs, and what does hang need not be waited for.

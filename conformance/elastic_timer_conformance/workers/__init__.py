@@ -80,6 +80,8 @@ def func2(worker: WorkerContext, after: float, scope: str | None = None, blocks:
 def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
     """Take the given steps, one after the other, and write an entry after each.
 
+    The entry `acquiring` stands before that of an acquire, should the worker not live to write it.
+
     `("acquire", scope, after)`: acquire the scope until `after` seconds from now.
     `("acquire unless refused", scope, after)`: likewise, but go on if the client says that no
     server reads; the entry says whether it was `refused`.
@@ -92,14 +94,16 @@ def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
     for step in steps:
         match step:
             case ("acquire", str(scope), after):
-                before = time.monotonic()
-                worker.client.acquire(scope, time.time() + after)
+                before, expiration_time = time.monotonic(), time.time() + after
+                worker.journal.write("acquiring", deadline=before + after)
+                worker.client.acquire(scope, expiration_time)
                 worker.journal.write("acquire", scope=scope, deadline=before + after)
             case ("acquire unless refused", str(scope), after):
-                before = time.monotonic()
+                before, expiration_time = time.monotonic(), time.time() + after
                 refused = False
+                worker.journal.write("acquiring", deadline=before + after)
                 try:
-                    worker.client.acquire(scope, time.time() + after)
+                    worker.client.acquire(scope, expiration_time)
                 except OSError:
                     refused = True
                 worker.journal.write(
