@@ -255,6 +255,8 @@ class _Results:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash[RUN]
+    if session.config.option.collectonly:
+        return
     path = session.config.option.report_json
     if path is not None and not hasattr(session.config, "workerinput"):
         report.write_json(run, path)
@@ -264,6 +266,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     run = config.stash[RUN]
+    if config.option.collectonly:
+        return
     terminalreporter.section(
         f"{run.backend.name} against specification {run.specification.version}"
     )

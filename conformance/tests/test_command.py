@@ -102,7 +102,9 @@ def test_a_server_that_does_not_reap_is_found_and_nothing_is_left(run: Run) -> N
 
 def test_other_options_are_pytests(run: Run) -> None:
     done = run("--backend", "tiny_backends:TinyBackend", "-k", "test_get_from", "--collect-only")
+    assert done.status == 0
     assert "test_get_from_an_empty_queue" in done.output
+    assert "against specification" not in done.output
     assert "test_size" not in done.output
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,7 +13,9 @@ import pytest
 from elastic_timer_conformance.clock import ControlledClock
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.patience import DURATIONS, TooSlowError, with_time_enough
+from elastic_timer_conformance.layer import Clock, Layer
 from elastic_timer_conformance.requirement import requirement
+from elastic_timer_spec.suite_source import find_suite, read_suite
 
 
 def test_entries_come_in_order_and_can_be_chosen(tmp_path: Path) -> None:
@@ -140,3 +143,36 @@ def test_a_failure_is_not_tried_again() -> None:
 def test_a_requirement_mark_needs_an_id() -> None:
     with pytest.raises(ValueError, match="at least one requirement"):
         requirement()
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "layer", "clock"),
+    [
+        (set(), Layer.INTERFACE, Clock.EXACT),
+        ({"watched", "clock"}, Layer.INTERFACE, Clock.EXACT),
+        ({"watched", "clock", "allowance"}, Layer.INTERFACE, Clock.EXACT),
+        ({"request_queue", "allowance"}, Layer.INTERFACE, Clock.REAL),
+        ({"host", "hosts", "allowance"}, Layer.PROCESS, Clock.REAL),
+        ({"hosts", "clock"}, Layer.PROCESS, Clock.REAL),
+    ],
+)
+def test_layer_and_clock_follow_from_what_a_test_asks_for(
+    fixtures: set[str], layer: Layer, clock: Clock
+) -> None:
+    assert Layer.of(fixtures) is layer
+    assert Clock.of(fixtures) is clock
+
+
+def test_the_suites_source_says_of_each_test_what_pytest_says() -> None:
+    command = [sys.executable, "-m", "elastic_timer_conformance", "--backend", "local"]
+    command += ["--layer", "process", "--collect-only", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    collected = set(re.findall(r"(test_\w+\.py)::(\w+)", done.stdout))
+    read = {
+        (test.file, test.function)
+        for test in read_suite(find_suite()).tests
+        if Layer.of(test.fixtures) is Layer.PROCESS
+    }
+    # What the backend does not claim is not selected.
+    assert collected <= read
+    assert {file for file, _ in read - collected} <= {"test_durable.py"}

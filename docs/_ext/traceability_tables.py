@@ -2,7 +2,8 @@
 
 `requirements-table` lists every requirement with its tests, `keyword-matrix` follows every keyword
 to the interface elements, requirements and tests that it came to, and `loose-ends` says what has
-no next link. The facts are those of `elastic_timer_spec.traceability`.
+no next link. `clock-table` says by which clock the tests of the requirements in its content go. The
+facts are those of `elastic_timer_spec.traceability`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from elastic_timer_conformance.layer import Clock
 from elastic_timer_spec import load
 from elastic_timer_spec.suite_source import SuiteSource, find_suite, read_suite
 from elastic_timer_spec.traceability import Fault, KeywordTrace, Traceability, trace
@@ -95,6 +97,24 @@ def _chain(entry: KeywordTrace) -> list[Sequence[str]]:
     ]
 
 
+class ClockTable(_Table):
+    """For each requirement, the tests that are exact and those that go by real time."""
+
+    has_content = True
+
+    def text(self) -> str:
+        rows = []
+        for name in " ".join(self.content).split():
+            if name not in load().requirements:
+                raise self.error(f"there is no requirement {name!r}")
+            tests = [test for test in suite().tests if name in test.requirements]
+            columns = (
+                [test.name for test in tests if Clock.of(test.fixtures) is clock] for clock in Clock
+            )
+            rows.append((_needs([name]), *map(_codes, columns)))
+        return _table("clocks", ("Requirement", "Exact", "In real time"), rows)
+
+
 class LooseEnds(_Table):
     """What has no next link."""
 
@@ -147,6 +167,7 @@ def _add_directives(app: Sphinx) -> None:
         ("requirements-table", RequirementsTable),
         ("keyword-matrix", KeywordMatrix),
         ("loose-ends", LooseEnds),
+        ("clock-table", ClockTable),
     ):
         wanted = directive if app.builder.name != "needs" else _Nothing
         app.add_directive(name, wanted, override=True)

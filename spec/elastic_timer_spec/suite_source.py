@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeGuard
@@ -41,13 +41,15 @@ class WrittenMark:
 class SuiteTest:
     """A test function: its name, with its class's before it, where it stands, what it tests.
 
-    `marks` are those that it or its class is decorated with.
+    `marks` are those that it or its class is decorated with, `fixtures` the names of all that it
+    asks for, and of what these ask for in turn.
     """
 
     name: str
     file: str
     line: int
     marks: tuple[WrittenMark, ...]
+    fixtures: frozenset[str] = frozenset()
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -81,7 +83,9 @@ def find_suite() -> Path:
 
 
 def read_suite(folder: Path) -> SuiteSource:
-    """Read every Python file of the folder, and of the folder `workers` beside it if there is one.
+    """Read every Python file of the folder, and what is beside it of the suite's.
+
+    That is the folder `workers`, and `fixtures.py`, where the fixtures of all tests are.
 
     Raises SuiteError when there is no such folder, or a file in it is not Python.
     """
@@ -91,21 +95,49 @@ def read_suite(folder: Path) -> SuiteSource:
     workers = sorted((folder.parent / "workers").glob("*.py"))
     tests: list[SuiteTest] = []
     names: set[str] = set()
+    shared = folder.parent / "fixtures.py"
+    fixtures = _fixtures(_parsed(shared)) if shared.is_file() else {}
     for file in files + workers:
-        try:
-            tree = ast.parse(file.read_bytes(), filename=str(file))
-        except (SyntaxError, ValueError) as error:
-            raise SuiteError(f"{file} is not Python: {error}") from None
+        tree = _parsed(file)
         named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         names |= {node.name for node in ast.walk(tree) if isinstance(node, named)}
         if file not in workers:
-            tests += _tests(tree, file.relative_to(folder).as_posix())
+            tests += _tests(
+                tree, file.relative_to(folder).as_posix(), {**fixtures, **_fixtures(tree)}
+            )
     return SuiteSource(folder, tuple(tests), frozenset(names))
+
+
+def _parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes(), filename=str(file))
+    except (SyntaxError, ValueError) as error:
+        raise SuiteError(f"{file} is not Python: {error}") from None
+
+
+def _fixtures(tree: ast.Module) -> dict[str, frozenset[str]]:
+    """Return what each fixture of a file asks for."""
+    return {
+        node.name: _arguments(node)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list)
+    }
+
+
+def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    return frozenset(argument.arg for argument in node.args.args + node.args.kwonlyargs)
+
+
+def _closure(names: frozenset[str], fixtures: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    asked = names.union(*(fixtures.get(name, frozenset()) - {name} for name in names))
+    return names if asked == names else _closure(asked, fixtures)
 
 
 def _tests(
     tree: ast.Module | ast.ClassDef,
     file: str,
+    fixtures: Mapping[str, frozenset[str]],
     prefix: str = "",
     inherited: tuple[WrittenMark, ...] = (),
 ) -> Iterator[SuiteTest]:
@@ -113,10 +145,11 @@ def _tests(
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             marks = (*inherited, *_marks(node.decorator_list, file))
-            yield from _tests(node, file, f"{prefix}{node.name}.", marks)
+            yield from _tests(node, file, fixtures, f"{prefix}{node.name}.", marks)
         elif _is_test(node):
             marks = (*inherited, *_marks(node.decorator_list, file))
-            yield SuiteTest(prefix + node.name, file, node.lineno, marks)
+            asked = _closure(_arguments(node), fixtures)
+            yield SuiteTest(prefix + node.name, file, node.lineno, marks, asked)
 
 
 def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -69,6 +69,27 @@ def test_tests_know_where_they_stand(suite: Path) -> None:
     assert found["test_three"] == ("test_queue.py", 18)
 
 
+def test_what_a_test_asks_for_is_followed_through_the_fixtures(suite: Path) -> None:
+    (suite.parent / "fixtures.py").write_text(
+        "@pytest.fixture\ndef host(hosts, *, allowance): ...\n"
+        "@pytest.fixture(scope='session')\ndef hosts(): ...\n"
+        "def clock(host): ...\n",
+        encoding="utf-8",
+    )
+    (suite / "test_fixtures.py").write_text(
+        "@fixture\ndef step(host, step): ...\n"
+        "def test_a(step, jump): ...\n"
+        "def test_b(clock): ...\n"
+        "class TestC:\n    def test_c(self, hosts): ...\n",
+        encoding="utf-8",
+    )
+    found = {test.function: test.fixtures for test in read_suite(suite).tests}
+    assert found["test_a"] == {"step", "jump", "host", "hosts", "allowance"}
+    assert found["test_b"] == {"clock"}
+    assert found["test_c"] == {"self", "hosts"}
+    assert found["test_one"] == frozenset()
+
+
 def test_every_name_of_the_suite_and_of_its_workers_is_known(suite: Path) -> None:
     assert {"TestInner", "helper", "test_nested", "func", "func2"} <= read_suite(suite).names
 

@@ -190,6 +190,23 @@ def test_a_timer_expires_when_its_time_has_come(
     assert one.reaped == [worker_ids[0]]
 
 
+@requirement("WATCHDOG-LATENCY@7687e576")
+def test_nobody_outlives_the_first_watchdog_after_the_expiration(
+    watched: Callable[..., WatchedServer], worker_ids: list[Any]
+) -> None:
+    one = watched()
+    for worker_id, after in zip(worker_ids, (2.5, 3.25, 3.75), strict=True):
+        one.register(one.request(worker_id, "scope", after))
+    turns: dict[Any, int] = {}
+    for turn in range(1, 6):
+        # As if the loop's interval, by the clock that is judged by, were a second.
+        one.clock.advance(1)
+        one.run_watchdog()
+        for worker_id in one.reaped:
+            turns.setdefault(worker_id, turn)
+    assert turns == dict(zip(worker_ids, (3, 4, 4), strict=True))
+
+
 @requirement("WATCHDOG-REAP-FAILED@b3829baf")
 def test_a_failed_reap_is_tried_again(
     watched: Callable[..., WatchedServer], worker_ids: list[Any]
