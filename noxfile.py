@@ -74,6 +74,15 @@ def verdicts(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Repeat the suite on a busy machine: ``nox -s soak -- --backend=local --times=30``."""
+    session.install("-e", ".[conformance]")
+    command = ("python", "-m", "elastic_timer_conformance", "soak", *session.posargs)
+    # Time after Ctrl-C to end what is under way, and to tell what has come of the runs until then.
+    session.run(*command, interrupt_timeout=60.0, terminate_timeout=60.0)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests of the specification, the reference implementation, the suite and the docs."""
     session.install("-e", ".[test,docs]")

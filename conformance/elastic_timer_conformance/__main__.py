@@ -19,8 +19,8 @@ PACKAGE = Path(__file__).parent
 DESCRIPTION = """\
 Judge a timer backend by the specification, requirement by requirement.
 
-`matrix REPORT.json...` instead shows several reports of such runs side by side, and `wrong` tries
-the suite itself out on deliberately wrong backends.
+`matrix REPORT.json...` instead shows several reports of such runs side by side, `wrong` tries the
+suite itself out on deliberately wrong backends, and `soak` repeats it on a busy machine.
 
 Every option that is not listed here is one of pytest's and is handed on to it,
 for instance -k EXPRESSION, -x, --junitxml PATH.
@@ -45,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from elastic_timer_conformance.wrong import command
 
         command.main(arguments[1:])
+        return
+    if arguments[:1] == ["soak"]:
+        from elastic_timer_conformance.soak import command as soak
+
+        soak.main(arguments[1:])
         return
     known, rest = _parser().parse_known_args(arguments)
     if known.list_backends:

@@ -1,0 +1,115 @@
+"""Counting over many runs what was tested and what failed: a rate a requirement, a rate a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from elastic_timer_conformance.verdict import Outcome, Verdict
+
+__all__ = ["Count", "Tally"]
+
+# What a requirement's verdict may be if it was tested.
+TESTED = frozenset({Verdict.CONFORMS, Verdict.VIOLATES, Verdict.DEVIATES})
+
+# The chance of being wrong with an upper bound; the usual one.
+DOUBT = 0.05
+
+
+@dataclass(slots=True)
+class Count:
+    """How often something was tested, and in which runs, by number, it failed."""
+
+    runs: int = 0
+    failed_in: list[int] = field(default_factory=list)
+
+    @property
+    def failures(self) -> int:
+        """In how many runs it failed."""
+        return len(self.failed_in)
+
+    @property
+    def rate(self) -> float:
+        """Failures a run."""
+        return self.failures / self.runs if self.runs else 0.0
+
+    @property
+    def bound(self) -> float:
+        """With no failure: the largest rate at which as many runs without one have a chance of 5 %.
+
+        Source: the binomial distribution; for many runs it is the "rule of three", 3 / runs.
+        """
+        return 1 - DOUBT ** (1 / self.runs) if self.runs else 1.0
+
+
+@dataclass
+class Tally:
+    """What has come of the runs so far."""
+
+    runs: int = 0
+    """How many have come to a report."""
+    failed: list[int] = field(default_factory=list)
+    """The runs, by number, that ended with another status than 0."""
+    broken: dict[int, int] = field(default_factory=dict)
+    """The runs that wrote no report, with their exit status."""
+    requirements: dict[str, Count] = field(default_factory=dict)
+    tests: dict[str, Count] = field(default_factory=dict)
+
+    def add(self, number: int, status: int, report: Mapping[str, Any] | None) -> None:
+        """Count a run."""
+        if status != 0:
+            self.failed.append(number)
+        if report is None:
+            self.broken[number] = status
+            return
+        self.runs += 1
+        known = set()
+        for entry in report["requirements"]:
+            verdict = Verdict(entry["verdict"])
+            if verdict is Verdict.DEVIATES:
+                known.add(entry["id"])
+            if verdict in TESTED:
+                count = self.requirements.setdefault(entry["id"], Count())
+                _add(count, number, failed=verdict is Verdict.VIOLATES or entry["stale"])
+        for test in report["tests"]:
+            outcome = Outcome(test["outcome"])
+            if outcome is Outcome.NOT_APPLICABLE:
+                continue
+            # A failure over a known deviation is what was to be expected.
+            failed = outcome is not Outcome.PASSED and not known & set(test["requirements"])
+            _add(self.tests.setdefault(test["test"], Count()), number, failed=failed)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there were runs, and nothing failed in any of them."""
+        return self.runs > 0 and not self.failed
+
+    def lines(self) -> Iterator[str]:
+        """Give what came of it, for a reader at a terminal."""
+        for title, counts in (("requirements", self.requirements), ("tests", self.tests)):
+            flaky = {name: count for name, count in counts.items() if count.failures}
+            yield f"{len(counts)} {title}, of which {len(flaky)} failed in some run"
+            for name, count in sorted(flaky.items(), key=lambda item: -item[1].rate):
+                share = f"{count.failures}/{count.runs}"
+                yield f"  {share:>9}  {count.rate:6.1%}  {name}  (run {_numbers(count.failed_in)})"
+        for number, status in self.broken.items():
+            yield f"run {number} wrote no report; it ended with status {status}"
+        unexplained = set(self.failed) - set(self.broken) - self._explained()
+        for number in sorted(unexplained):
+            yield f"run {number} failed though no test did; see what it printed"
+
+    def _explained(self) -> set[int]:
+        """Return the failed runs in which a test or a requirement failed."""
+        counts = [*self.requirements.values(), *self.tests.values()]
+        return {number for count in counts for number in count.failed_in}
+
+
+def _add(count: Count, number: int, *, failed: bool) -> None:
+    count.runs += 1
+    if failed:
+        count.failed_in.append(number)
+
+
+def _numbers(runs: list[int]) -> str:
+    return ", ".join(map(str, runs))
