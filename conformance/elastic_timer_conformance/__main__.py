@@ -51,6 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         soak.main(arguments[1:])
         return
+    if arguments[:1] == ["replay"]:
+        from elastic_timer_conformance.machine import replay
+
+        replay.main(arguments[1:])
+        return
     known, rest = _parser().parse_known_args(arguments)
     if known.list_backends:
         for name, place in KNOWN.items():

@@ -104,12 +104,14 @@ class IdleServer:
     `server` has `register_timers`, `clear_timers`, `get_expired_timers`, `_reap_worker`,
     `_run_watchdog`, `start` and `stop`, and is accepted by `Backend.client` and
     `Backend.stop_server`. `put` hands it a request the way that a client does. `close` undoes
-    what opening did.
+    what opening did. `settle` returns when all that was put is there for the server to read; it is
+    for transports in which a thread carries a request after `put` has returned.
     """
 
     server: Any
     put: Callable[[Any], None]
     close: Callable[[], None] = lambda: None
+    settle: Callable[[], None] = lambda: None
 
 
 class Backend(ABC):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.observing import observed_reaps
 from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.harness.recording import recording_client_class
+from elastic_timer_conformance.harness.stand_ins import stand_ins
 from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import marks_of, not_applicable
 from elastic_timer_conformance.run import Run
@@ -139,23 +139,16 @@ def watched(backend: Backend, clock: ControlledClock) -> Iterator[Callable[..., 
 
 
 @pytest.fixture(scope="session")
-def stand_ins() -> Iterator[list[int]]:
-    """The numbers of three living processes that do nothing.
-
-    They stand for workers where no worker is needed: a server may look at them and, should it be
-    wrong, even kill them.
-    """
-    processes = [subprocess.Popen(["sleep", "infinity"]) for _ in range(3)]
-    yield [process.pid for process in processes]
-    for process in processes:
-        process.kill()
-        process.wait()
+def pids() -> Iterator[list[int]]:
+    """The numbers of three living processes that stand for workers where none is needed."""
+    with stand_ins(3) as numbers:
+        yield numbers
 
 
 @pytest.fixture
-def worker_ids(backend: Backend, stand_ins: list[int]) -> list[Any]:
+def worker_ids(backend: Backend, pids: list[int]) -> list[Any]:
     """Three ids of workers that are alive, for tests of a server's table."""
-    return [backend.worker_id(pid) for pid in stand_ins]
+    return [backend.worker_id(pid) for pid in pids]
 
 
 @pytest.fixture

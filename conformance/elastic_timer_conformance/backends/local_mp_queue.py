@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from elastic_timer import MultiprocessingRequestQueue, TimerRequest
@@ -12,7 +13,7 @@ from elastic_timer.clock import Instant
 
 from elastic_timer_conformance.backend import Deviation, IdleServer, OpenQueue
 from elastic_timer_conformance.backends.local import LocalBackend
-from elastic_timer_conformance.backends.mp_queue_bytes import send_bytes, send_half
+from elastic_timer_conformance.backends.mp_queue_bytes import send_bytes, send_half, settle
 from elastic_timer_conformance.clock import ControlledClock
 
 # Its notes say that a process which is killed while it uses a queue may leave it unusable.
@@ -117,4 +118,4 @@ def _with_close(idle: IdleServer) -> IdleServer:
             request = TimerRequest(request.worker_id, request.scope_id, deadline)
         mp_queue.put(request)
 
-    return IdleServer(idle.server, put, mp_queue.close)
+    return IdleServer(idle.server, put, mp_queue.close, partial(settle, mp_queue))

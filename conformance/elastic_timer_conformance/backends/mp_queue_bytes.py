@@ -1,14 +1,17 @@
-"""Putting into a `multiprocessing.Queue` what its `put` never would: any bytes, half a request."""
+"""Doing with a `multiprocessing.Queue` what it does not offer: to put any bytes, or half a request,
+and to wait until its thread has sent everything.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["send_bytes", "send_half"]
+__all__ = ["send_bytes", "send_half", "settle"]
 
 
 class _Bytes:
@@ -35,3 +38,13 @@ def send_half(mp_queue: Any, request: object) -> None:
     mp_queue._wlock.acquire()
     start = struct.pack("!i", len(message)) + message[: len(message) // 2]
     os.write(mp_queue._writer.fileno(), start)
+
+
+def settle(mp_queue: Any) -> None:
+    """Return when the queue's thread has sent all that was put."""
+    while mp_queue._thread is not None and mp_queue._thread.is_alive():
+        # It waits on the condition when, and only when, it has sent everything.
+        with mp_queue._notempty:
+            if mp_queue._notempty._waiters and not mp_queue._buffer:
+                return
+        time.sleep(0)

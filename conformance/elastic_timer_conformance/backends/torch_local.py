@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from elastic_timer_conformance.backend import Backend, Deviation, IdleServer, OpenQueue
-from elastic_timer_conformance.backends.mp_queue_bytes import send_bytes, send_half
+from elastic_timer_conformance.backends.mp_queue_bytes import send_bytes, send_half, settle
 from elastic_timer_conformance.backends.torch_common import (
     EXPIRES_DEVIATIONS,
     api,
@@ -167,7 +168,7 @@ class TorchLocalBackend(Backend):
             restore_clock()
             mp_queue.close()
 
-        return IdleServer(server, mp_queue.put, close)
+        return IdleServer(server, mp_queue.put, close, partial(settle, mp_queue))
 
     def send_raw(self, server: Any, data: bytes) -> None:
         send_bytes(server._request_queue._mp_queue, data)

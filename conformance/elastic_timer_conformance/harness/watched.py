@@ -46,6 +46,10 @@ class WatchedServer:
         for request in requests:
             self._idle.put(request)
 
+    def settle(self) -> None:
+        """Wait until what was put has arrived, where something has to carry it."""
+        self._idle.settle()
+
     def run_watchdog(self) -> None:
         """Run one watchdog."""
         self.server._run_watchdog()

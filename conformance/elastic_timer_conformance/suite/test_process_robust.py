@@ -219,14 +219,14 @@ def test_no_worker_id_makes_the_server_signal_everybody(
     disarmed_host: Host,
     journal: Journal,
     backend: Backend,
-    stand_ins: list[int],
+    pids: list[int],
     leader: Callable[[], subprocess.Popen[bytes]],
 ) -> None:
     host = disarmed_host
     server = host.open_server(reaps=None)
     beside_the_server = host.start_worker(hang_with, journal=journal)
     beside_the_server.wait_for("hangs")
-    bystanders = {pid: Death(pid) for pid in (*stand_ins, host.pid, beside_the_server.pid)}
+    bystanders = {pid: Death(pid) for pid in (*pids, host.pid, beside_the_server.pid)}
     # It leads its group, so its group is host.pid too.
     forbidden = [0, 1, -1, host.pid, -host.pid]
     # Each of them alone, then all in one watchdog; a group of which the server may dispose goes

@@ -1,0 +1,1 @@
+"""Machines that drive a backend and the model through the same steps, to see where they differ."""

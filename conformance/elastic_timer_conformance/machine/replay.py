@@ -1,0 +1,115 @@
+"""The command `replay`: takes the steps of a trace again, on any backend, and says what it sees."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from elastic_timer_conformance.allowance import Allowance
+from elastic_timer_conformance.backend import NotOffered
+from elastic_timer_conformance.backends import KNOWN, UnknownBackendError, load_backend
+from elastic_timer_conformance.harness.stand_ins import stand_ins
+from elastic_timer_conformance.machine.controlled import STAND_INS, ControlledRun
+from elastic_timer_conformance.machine.difference import Difference
+from elastic_timer_conformance.machine.rules import Run
+from elastic_timer_conformance.machine.search import quiet
+from elastic_timer_conformance.machine.trace import Trace, TraceError, described
+
+__all__ = ["main"]
+
+DESCRIPTION = """\
+Take the steps of a trace again, on any backend, beside the model.
+
+A machine that finds a backend and the model to differ writes such a file and names it. Each step
+is shown with what was seen after it.
+"""
+
+EPILOGUE = """\
+exit status:
+  0  the backend did what the model does
+  1  they differ; the difference is shown below the step after which it was seen
+  4  the command was wrong, or the backend does not offer what the steps need
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Replay a trace. Exits with the status that the help describes."""
+    known = _parser().parse_args(arguments)
+    try:
+        trace = Trace.read(known.trace)
+        sys.exit(0 if _replay(trace, known.backend, known.allowance) else 1)
+    except (TraceError, UnknownBackendError, OSError) as error:
+        print(f"replay: {error}", file=sys.stderr)
+    except NotOffered as error:
+        print(f"replay: this trace cannot be replayed here: {error}", file=sys.stderr)
+    sys.exit(4)
+
+
+def _replay(trace: Trace, backend: str, allowance: Allowance) -> bool:
+    """Take the steps and show each; return whether there was no difference."""
+    for line in _heading(trace, backend):
+        print(line)
+    with _run_of(trace, backend, allowance) as run:
+        for number, step in enumerate(trace.steps, 1):
+            print(f"{number:3}. {described(step)}", flush=True)
+            if not _tell(lambda step=step: run.do(step)):  # type: ignore[misc]
+                return False
+        return _tell(run.end, "no difference")
+
+
+def _heading(trace: Trace, backend: str) -> Iterator[str]:
+    yield f"{len(trace.steps)} steps for the machine {trace.machine!r}, on the backend {backend!r}"
+    if trace.difference:
+        yield f"When they were written down, for {trace.backend!r}: {trace.difference}"
+    yield ""
+
+
+def _tell(action: Callable[[], str | None], otherwise: str = "") -> bool:
+    try:
+        seen = action()
+    except Difference as difference:
+        print(f"     ✗ {difference}", flush=True)
+        return False
+    print(f"     ✓ {seen or otherwise}", flush=True)
+    return True
+
+
+@contextmanager
+def _run_of(trace: Trace, backend: str, allowance: Allowance) -> Iterator[Run]:
+    """Return what takes the steps of this trace."""
+    if trace.machine != "controlled":
+        raise TraceError(f"there is no machine {trace.machine!r} in this suite")
+    with quiet(), stand_ins(STAND_INS) as pids:
+        run = ControlledRun(load_backend(backend), pids, allowance.signal)
+        try:
+            yield run
+        finally:
+            run.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m elastic_timer_conformance replay",
+        description=DESCRIPTION,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("trace", type=Path, help="the file that a machine has written")
+    parser.add_argument(
+        "--backend",
+        metavar="NAME",
+        required=True,
+        help=f"what takes the steps: module:Class or one of {', '.join(KNOWN)}",
+    )
+    parser.add_argument(
+        "--allowance",
+        metavar="SECONDS",
+        type=lambda text: Allowance(signal=float(text)),
+        default=Allowance(),
+        help=f"how long to wait for what must come (default: {Allowance().signal:g})",
+    )
+    return parser

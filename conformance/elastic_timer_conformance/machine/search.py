@@ -1,0 +1,98 @@
+"""Letting Hypothesis look for a sequence of steps after which a backend and the model differ."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+
+from hypothesis import HealthCheck, Phase, Verbosity, configuration, seed, settings
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+
+from elastic_timer_conformance.machine.difference import Difference
+from elastic_timer_conformance.machine.minimise import Failure
+from elastic_timer_conformance.machine.rules import Rules, Run
+from elastic_timer_conformance.machine.trace import Step
+
+__all__ = ["quiet", "search", "take"]
+
+
+def search(
+    make_rules: Callable[[], Rules], examples: int, steps: int, random_seed: int
+) -> Failure | None:
+    """Return the first failure that Hypothesis comes upon, if it does.
+
+    The same seed gives the same sequences: nothing is remembered from one search to the next.
+    What is found is not made smaller here: see `minimise`.
+    """
+    failures: list[Failure] = []
+
+    def make() -> Rules:
+        rules = make_rules()
+        rules.failures = failures
+        return rules
+
+    quietly = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=False,
+    )
+    # One that does not fail again is reported all the same: it has been seen.
+    with _own_storage(), contextlib.suppress(Difference, Flaky):
+        # Its signature asks for a class, and its documentation for whatever makes an instance.
+        run_state_machine_as_test(seed(random_seed)(make), settings=quietly)  # type: ignore[arg-type]
+    return failures[0] if failures else None
+
+
+def take(make_run: Callable[[], Run], steps: Sequence[Step]) -> Failure | None:
+    """Take steps from the beginning; return those that were taken if there is a difference."""
+    run = make_run()
+    try:
+        for number, step in enumerate(steps, 1):
+            try:
+                run.do(step)
+            except Difference as difference:
+                return list(steps[:number]), difference
+        return _ended(run, list(steps))
+    finally:
+        run.close()
+
+
+def _ended(run: Run, steps: list[Step]) -> Failure | None:
+    try:
+        run.end()
+    except Difference as difference:
+        return steps, difference
+    return None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep servers from logging thousands of workers that were reaped as the machine had it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextlib.contextmanager
+def _own_storage() -> Iterator[None]:
+    """Keep what Hypothesis writes beside its database out of the directory that one works in."""
+    attribute = "__hypothesis_home_directory"
+    before = vars(configuration).get(attribute)
+    with tempfile.TemporaryDirectory(prefix="elastic-timer-hypothesis-") as directory:
+        configuration.set_hypothesis_home_dir(directory)
+        try:
+            yield
+        finally:
+            configuration.set_hypothesis_home_dir(before)
