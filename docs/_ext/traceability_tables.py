@@ -158,6 +158,8 @@ class _Nothing(SphinxDirective):
     The specification's data is made from such a reading, so it cannot be asked for here.
     """
 
+    has_content = True
+
     def run(self) -> list[nodes.Node]:
         return []
 
