@@ -46,15 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         command.main(arguments[1:])
         return
-    if arguments[:1] == ["soak"]:
-        from elastic_timer_conformance.soak import command as soak
-
-        soak.main(arguments[1:])
-        return
     if arguments[:1] == ["replay"]:
         from elastic_timer_conformance.machine import replay
 
         replay.main(arguments[1:])
+        return
+    if arguments[:1] == ["soak"]:
+        from elastic_timer_conformance.soak import command as soak
+
+        soak.main(arguments[1:])
         return
     known, rest = _parser().parse_known_args(arguments)
     if known.list_backends:
@@ -71,7 +71,8 @@ def pytest_arguments(known: argparse.Namespace, rest: Sequence[str]) -> list[str
     """Return the arguments for Python that run the suite."""
     arguments = ["-m", "pytest", "-c", str(PACKAGE / "suite" / "pytest.ini")]
     arguments += [f"--rootdir={PACKAGE}", "-p", "elastic_timer_conformance.plugin"]
-    arguments += ["--whole-suite", "--pyargs", "elastic_timer_conformance.suite"]
+    # What a failure means is told before; its traceback only has to say where.
+    arguments += ["--tb=short", "--whole-suite", "--pyargs", "elastic_timer_conformance.suite"]
     if known.backend is not None:
         arguments.append(f"--backend={known.backend}")
     if known.allowance is not None:

@@ -21,6 +21,7 @@ from elastic_timer_conformance.collection import OUTDATED, REQUIREMENTS, choose,
 from elastic_timer_conformance.fixtures import BORROWED, RUN
 from elastic_timer_conformance.latency import Reap
 from elastic_timer_conformance.layer import Layer
+from elastic_timer_conformance.lesson import Taught, lesson
 from elastic_timer_conformance.machine.difference import ModelError
 from elastic_timer_conformance.requirement import NOT_APPLICABLE
 from elastic_timer_conformance.run import Run
@@ -169,7 +170,7 @@ def pytest_runtest_makereport(
         seen.__dict__["outdated"] = True
         seen.__dict__["verdict_message"] = result.message.removeprefix("Failed: ")
     elif seen.failed:
-        seen.sections[:0] = [("what the specification demands", _teach(item, result, run))]
+        seen.longrepr = cast("Any", Taught(_teach(item, result, run), seen.longrepr))
         for host in item.stash.get(BORROWED, []):
             seen.sections.append(("written by the host process and its workers", host.said()))
         known = [run.deviations[name] for name in names if name in run.deviations]
@@ -194,18 +195,16 @@ def _message(seen: pytest.TestReport) -> str:
 
 def _teach(item: pytest.Item, result: TestResult, run: Run) -> str:
     """Return what a reader of a failure has to know."""
-    lines = []
-    for name in result.requirements:
-        requirement = run.specification.requirements[name]
-        lines += [f"{name} ({requirement.level}, {requirement.profile}): {requirement.title}", ""]
-        lines += [f"    {line}".rstrip() for line in requirement.statement.splitlines()]
-        lines += [""]
     test = getattr(item, "originalname", item.name)
-    lines += ["Seen:", ""]
-    lines += [f"    {line}".rstrip() for line in result.message.splitlines()]
-    lines += ["", "To repeat just this:", ""]
-    lines += [f"    {run.command(requirement=result.requirements[0], test=test)}"]
-    return "\n".join(lines)
+    lessons = (
+        lesson(
+            run.specification.requirements[name],
+            result,
+            run.command(requirement=name, test=test),
+        )
+        for name in result.requirements
+    )
+    return "\n\n".join("\n".join(lines) for lines in lessons)
 
 
 @pytest.hookimpl(trylast=True)

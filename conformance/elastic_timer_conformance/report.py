@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from elastic_timer_conformance.lesson import seen
 from elastic_timer_conformance.run import Run, claimed_names
 from elastic_timer_conformance.verdict import Judgement, TestResult, Verdict
 
@@ -109,7 +110,7 @@ def conclusion(run: Run) -> str:
 def _remark(judgement: Judgement) -> str:
     """Return what there is to say beside a verdict, in one line."""
     remarks = [judgement.share] if judgement.is_partial and judgement.results else []
-    remarks += [judgement.reason.splitlines()[0]] if judgement.reason else []
+    remarks += seen(judgement.reason)[:1] if judgement.reason else []
     if judgement.latency.reaps:
         remarks.append(str(judgement.latency))
     for name, seconds in _measured(judgement).items():

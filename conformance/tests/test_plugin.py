@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from elastic_timer_conformance.lesson import statement_lines
 from elastic_timer_spec import load
 from elastic_timer_spec.mark import Mark
 
 # conftest.run_tests: gives a conftest.Finished.
 RunTests = Callable[..., Any]
+
+SIZE = load().requirements["QUEUE-SIZE"]
 
 PASSING = """
 from elastic_timer_conformance.requirement import requirement
@@ -50,14 +53,48 @@ def test_violated(run_tests: RunTests) -> None:
 
 def test_a_failure_teaches(run_tests: RunTests) -> None:
     output = run_tests(FAILING, "--backend=tiny_backends:TinyBackend").output
-    assert "what the specification demands" in output
-    assert "QUEUE-SIZE (MUST, core): Size is what a get could return" in output
-    assert "`size()` MUST return the number of requests" in output
-    assert "AssertionError: it has lost count" in output
+    statement = "\n".join(f"    {line}" for line in statement_lines(SIZE))
     assert (
-        "python -m elastic_timer_conformance --backend tiny_backends:TinyBackend "
-        "--requirement QUEUE-SIZE -k test_size\n"
-    ) in output
+        f"""
+QUEUE-SIZE (MUST, core): Size is what a get could return
+
+Demanded:
+
+{statement}
+
+Seen:
+
+    it has lost count
+
+    in test_tiny.py::test_size
+
+To repeat just this:
+
+    python -m elastic_timer_conformance --backend tiny_backends:TinyBackend \
+--requirement QUEUE-SIZE -k test_size
+
+Where:
+"""
+        in output
+    )
+    assert output.index("Where:") < output.index("E       AssertionError: it has lost count")
+    assert "✗ QUEUE-SIZE                      MUST    violates        it has lost count\n" in output
+
+
+def test_a_failure_of_two_requirements_teaches_both(run_tests: RunTests) -> None:
+    text = FAILING.replace('"QUEUE-SIZE"', '"QUEUE-SIZE", "QUEUE-ORDER"')
+    output = run_tests(text, "--backend=tiny_backends:TinyBackend").output
+    for name in ("QUEUE-SIZE", "QUEUE-ORDER"):
+        assert f"--requirement {name} -k test_size\n" in output
+        assert f"{name} (MUST, core): " in output
+
+
+def test_a_failure_teaches_in_a_file_for_other_programs(
+    run_tests: RunTests, tmp_path: Path
+) -> None:
+    file = tmp_path / "junit.xml"
+    run_tests(FAILING, "--backend=tiny_backends:TinyBackend", f"--junitxml={file}")
+    assert "Demanded:" in file.read_text("utf-8")
 
 
 def test_a_known_deviation_does_not_fail_the_run(run_tests: RunTests) -> None:
@@ -224,7 +261,7 @@ def test_a_test_without_a_requirement_is_refused(run_tests: RunTests) -> None:
 
 
 def test_a_core_requirement_without_a_test_fails_a_whole_suite(run_tests: RunTests) -> None:
-    text = PASSING.replace("QUEUE-SIZE", str(Mark.of(load().requirements["QUEUE-SIZE"])))
+    text = PASSING.replace("QUEUE-SIZE", str(Mark.of(SIZE)))
     done = run_tests(text, "--backend=tiny_backends:TinyBackend", "--whole-suite")
     assert done.status == 1
     [problem] = done.report["problems"]
@@ -245,7 +282,7 @@ def test_a_test_of_an_earlier_statement_fails_whatever_the_backend(
     assert done.verdict("QUEUE-SIZE") == "not run"
     [test] = done.report["tests"]
     assert test["outcome"] == "outdated"
-    now = load().requirements["QUEUE-SIZE"].digest[:8]
+    now = SIZE.digest[:8]
     assert f"of its statement was 0123abcd, and is {now}." in done.output
     assert "QUEUE-SIZE was changed since this test was last held against it" in test["message"]
     command = "python -m elastic_timer_spec reviewed QUEUE-SIZE test_tiny.py::test_size"
@@ -263,7 +300,7 @@ def test_an_outdated_test_does_not_hide_what_another_one_finds(run_tests: RunTes
 
 
 def test_a_test_of_the_statement_as_it_is_runs(run_tests: RunTests) -> None:
-    mark = Mark.of(load().requirements["QUEUE-SIZE"])
+    mark = Mark.of(SIZE)
     done = run_tests(
         PASSING.replace("QUEUE-SIZE", str(mark)), "--backend=tiny_backends:TinyBackend"
     )

@@ -64,7 +64,7 @@ def test_the_table_says_it_in_a_line_each() -> None:
     [size] = [line for line in lines if " QUEUE-SIZE " in line]
     assert size.split(None, 4)[:4] == ["✗", "QUEUE-SIZE", "MUST", "violates"]
     latency = "2 samples, p50 2.1 ms, p99 4.2 ms, worst 4.2 ms; early firings 1 of 3"
-    assert size.endswith(f"AssertionError: 4 of 5; reaped after expiry: {latency}")
+    assert size.endswith(f"violates        4 of 5; reaped after expiry: {latency}")
     assert any(line.endswith("conforms        latency: 12.5 ms") for line in lines)
     assert "The request queue" in lines
     assert lines[-2].startswith("1 conforms, 1 violates, ")
