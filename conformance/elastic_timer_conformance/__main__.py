@@ -77,9 +77,13 @@ def pytest_arguments(known: argparse.Namespace, rest: Sequence[str]) -> list[str
         arguments.append(f"--backend={known.backend}")
     if known.allowance is not None:
         arguments.append(f"--allowance={known.allowance}")
-    if known.report_json is not None:
-        # Absolute, since pytest may change its mind about the directory that it works in.
-        arguments.append(f"--report-json={known.report_json.absolute()}")
+    for option, path in (
+        ("--report-json", known.report_json),
+        ("--report-html", known.report_html),
+    ):
+        if path is not None:
+            # Absolute, since pytest may change its mind about the directory that it works in.
+            arguments.append(f"{option}={path.absolute()}")
     arguments += [f"--profile={name}" for name in known.profile]
     arguments += [f"--requirement={name}" for name in known.requirement]
     if known.layer is not None:
@@ -125,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--report-json", type=Path, metavar="PATH", help="write the verdicts to this file"
+    )
+    parser.add_argument(
+        "--report-html",
+        type=Path,
+        metavar="PATH",
+        help="write them to this file as one page for a browser",
     )
     return parser
 

@@ -12,7 +12,7 @@ from elastic_timer_spec import Requirement
 
 from elastic_timer_conformance.verdict import TestResult
 
-__all__ = ["Taught", "lesson", "seen", "statement_lines"]
+__all__ = ["Taught", "is_item", "lesson", "paragraphs", "seen", "statement_lines"]
 
 # Columns: the text of the specification, and with its indent no wider than the suite's own source.
 WIDTH = 92
@@ -53,17 +53,30 @@ def seen(message: str) -> list[str]:
     return said[:LINES] + (["..."] if len(said) > LINES else [])
 
 
-def statement_lines(requirement: Requirement) -> list[str]:
-    """Return what a requirement demands, in the specification's words, wrapped for a terminal."""
+def paragraphs(requirement: Requirement) -> Iterator[list[str]]:
+    """Yield the paragraphs of what a requirement demands, in the specification's words.
+
+    Each comes as its parts, a line each: what is before the items of a list, and the items.
+    """
     text = re.sub(r"\{\w+\}`([^`]*)`", r"\1", requirement.statement)
-    lines: list[str] = []
     for paragraph in PARAGRAPHS.split(text.strip()):
-        for number, item in enumerate(ITEMS.split(paragraph)):
-            hanging = "  " if number or item.lstrip().startswith(("-", "*")) else ""
+        yield [" ".join(part.split()) for part in ITEMS.split(paragraph)]
+
+
+def is_item(part: str) -> bool:
+    """Whether a part of a paragraph is an item of a list."""
+    return ITEMS.match(f"\n{part}") is not None
+
+
+def statement_lines(requirement: Requirement) -> list[str]:
+    """Return what a requirement demands, wrapped for a terminal."""
+    lines: list[str] = []
+    for paragraph in paragraphs(requirement):
+        for part in paragraph:
             lines += textwrap.wrap(
-                " ".join(item.split()),
+                part,
                 WIDTH,
-                subsequent_indent=hanging,
+                subsequent_indent="  " if is_item(part) else "",
                 break_long_words=False,
                 break_on_hyphens=False,
             )

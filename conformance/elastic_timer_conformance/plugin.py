@@ -80,6 +80,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--report-json", type=Path, metavar="PATH", help="write the verdicts to this file"
     )
     group.addoption(
+        "--report-html", type=Path, metavar="PATH", help="write them as a page to this file"
+    )
+    group.addoption(
         "--whole-suite",
         action="store_true",
         help="fail if a core requirement has no test among those collected",
@@ -256,11 +259,20 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash[RUN]
     if session.config.option.collectonly:
         return
-    path = session.config.option.report_json
-    if path is not None and not hasattr(session.config, "workerinput"):
-        report.write_json(run, path)
+    if not hasattr(session.config, "workerinput"):
+        _write_reports(run, session.config.option)
     if run.problems() and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _write_reports(run: Run, options: Any) -> None:
+    if options.report_json is not None:
+        report.write_json(run, options.report_json)
+    if options.report_html is not None:
+        # Its template engine is loaded only for those who want a page.
+        from elastic_timer_conformance.report_page import write_page
+
+        write_page(run, options.report_html)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -16,7 +16,7 @@ from elastic_timer_conformance.lesson import seen
 from elastic_timer_conformance.run import Run, claimed_names
 from elastic_timer_conformance.verdict import Judgement, TestResult, Verdict
 
-__all__ = ["as_document", "as_table", "conclusion", "write_json"]
+__all__ = ["SYMBOLS", "as_document", "as_table", "conclusion", "remark", "write_json"]
 
 # Changes when a reader of older reports could not read newer ones.
 FORMAT = 1
@@ -87,7 +87,7 @@ def as_table(run: Run) -> Iterator[str]:
             requirement = entry.requirement
             yield (
                 f"  {SYMBOLS[entry.verdict]} {requirement.id:{width}}  {requirement.level:6}  "
-                f"{entry.verdict:14}  {_remark(entry)}"
+                f"{entry.verdict:14}  {remark(entry)}"
             ).rstrip()
     counts = Counter(entry.verdict for entry in judgements)
     yield ""
@@ -107,7 +107,7 @@ def conclusion(run: Run) -> str:
     )
 
 
-def _remark(judgement: Judgement) -> str:
+def remark(judgement: Judgement) -> str:
     """Return what there is to say beside a verdict, in one line."""
     remarks = [judgement.share] if judgement.is_partial and judgement.results else []
     remarks += seen(judgement.reason)[:1] if judgement.reason else []

@@ -27,8 +27,8 @@ ENOUGH = 120.0
 def test_help(run: Run) -> None:
     done = run("--help")
     assert done.status == 0
-    options = ("--backend", "--profile", "--requirement", "--layer", "--allowance", "--report-json")
-    for option in options:
+    options = ("--backend", "--profile", "--requirement", "--layer", "--allowance")
+    for option in (*options, "--report-json", "--report-html"):
         assert option in done.output
 
 
@@ -87,6 +87,16 @@ def test_a_wrong_queue_is_found(run: Run) -> None:
     assert done.verdict("QUEUE-SIZE") == "violates"
     assert "5 requests were sent, and size() is 0 0.1 s later" in done.output
     assert "--allowance 0.1 --requirement QUEUE-SIZE -k test_size\n" in done.output
+
+
+def test_it_writes_a_page(run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "new" / "report.html"
+    done = run(
+        *("--backend", "tiny_backends:TinyBackend", "--requirement", "QUEUE-SIZE"),
+        *("--report-html", str(page)),
+    )
+    assert done.status == 0, done.output
+    assert '<details id="QUEUE-SIZE" class="conforms">' in page.read_text("utf-8")
 
 
 def test_a_server_that_does_not_reap_is_found_and_nothing_is_left(run: Run) -> None:

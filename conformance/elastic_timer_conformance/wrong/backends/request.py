@@ -28,7 +28,7 @@ class _EqualWhateverTheTime(TimerRequest):
             other.scope_id,
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class _EqualToTuples(TimerRequest):
@@ -37,7 +37,7 @@ class _EqualToTuples(TimerRequest):
             other
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class _OwnRequests(LocalBackend):
