@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from elastic_timer_spec.model.timers import (
+    Outcome,
+    Release,
+    Request,
+    Table,
+    Timer,
+    after_reaping,
+    cleared,
+    expired_by,
+    late,
+    registered,
+)
 
 from elastic_timer_conformance.backend import Backend
 from elastic_timer_conformance.clock import ControlledClock
 from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.machine.difference import Difference
-from elastic_timer_conformance.machine.oracle import Oracle, OracleTimer
 from elastic_timer_conformance.machine.trace import Step, TraceError
 
 __all__ = ["REGISTERED", "SENDING", "STAND_INS", "ControlledRun"]
@@ -39,8 +51,9 @@ class ControlledRun:
         self._watched = WatchedServer(backend, self._clock, patience)
         self._ids = [backend.worker_id(pid) for pid in pids]
         self._workers = {worker_id: number for number, worker_id in enumerate(self._ids)}
-        self._oracle = Oracle()
-        self._unread: list[Callable[[], None]] = []
+        # What the model has in its table, and what is on its way there.
+        self._table: Table = ()
+        self._unread: list[Request] = []
         # What times are shown relative to.
         self._origin = self._clock.time()
         # Milliseconds: since the beginning, and by which the wall clock was stepped.
@@ -70,29 +83,28 @@ class ControlledRun:
         except Exception as error:
             raise Difference("raised", f"it raised {type(error).__name__}: {error}") from error
         self._compare()
-        return str(seen or f"{len(self._oracle.timers)} timers in the table")
+        return str(seen or f"{len(self._table)} timers in the table")
 
     # Steps ------------------------------------------------------------------------------------
 
     def _do_send(self, requests: list[dict[str, Any]]) -> str:
         for request in requests:
-            made, effect = self._made(request, SENDING, self._client_time())
-            self._unread.append(effect)
+            made, wanted = self._made(request, SENDING, self._client_time())
+            self._unread.append(wanted)
             self._watched.put(made)
         return f"{len(self._unread)} requests on their way"
 
     def _do_register(self, requests: list[dict[str, Any]]) -> None:
         made = [self._made(request, REGISTERED, self._clock.time()) for request in requests]
         self._watched.register(*(request for request, _ in made))
-        for _, effect in made:
-            effect()
+        self._table = registered(self._table, [wanted for _, wanted in made])
 
     def _do_clear(self, workers: list[int]) -> None:
         # Of the others, a request may be on its way, and nobody says what becomes of that.
         if not set(workers) <= set(REGISTERED):
             raise TraceError(f"only the workers {REGISTERED} can be cleared, not {workers}")
         self._watched.server.clear_timers({self._ids[worker] for worker in workers})
-        self._oracle.clear(workers)
+        self._table = cleared(self._table, workers)
 
     def _do_advance(self, ms: int) -> None:
         self._now += ms
@@ -105,22 +117,23 @@ class ControlledRun:
     def _do_watchdog(self, answers: dict[str, str]) -> str:
         expiration_time = self._client_time() - 1.0
         self._watched.put(self._backend.request(self._ids[WITNESS], "witness", expiration_time))
-        for effect in self._unread:
-            effect()
+        witness = Timer(WITNESS, "witness", self._now - 1000, expiration_time)
+        self._table = registered(self._table, [*self._unread, witness])
         self._unread.clear()
-        witness = OracleTimer(expiration_time, self._now - 1000)
-        self._oracle.acquire(WITNESS, "witness", witness)
-        by_worker = {int(worker): answer for worker, answer in answers.items()}
-        for worker, answer in by_worker.items():
-            self._watched.answers[self._ids[worker]] = [
-                False if answer == "fails" else RuntimeError("the machine lets reaping raise")
-            ]
+        outcomes = {int(worker): Outcome(answer) for worker, answer in answers.items()}
+        for worker, outcome in outcomes.items():
+            raises = RuntimeError("the machine lets reaping raise")
+            answer = False if outcome is Outcome.FAILS else raises
+            self._watched.answers[self._ids[worker]] = [answer]
         self._watched.settle()
         before = len(self._watched.reaped)
         self._watched.run_watchdog()
         self._watched.answers.clear()
         reaped = [self._workers.get(who, who) for who in self._watched.reaped[before:]]
-        wanted = self._oracle.watchdog(self._now, by_worker)
+        wanted = late(self._table, self._now)
+        for worker in wanted:
+            outcome = outcomes.get(worker, Outcome.REAPED)
+            self._table = after_reaping(self._table, worker, outcome)
         if sorted(reaped, key=str) != sorted(wanted, key=str):
             raise Difference(
                 "reaped",
@@ -135,7 +148,7 @@ class ControlledRun:
         """Compare the tables at every deadline that could make a difference."""
         # What is on its way may be in the table already, where a table is shared.
         visible = (*REGISTERED, WITNESS, *(() if self._unread else SENDING))
-        table = self._oracle.table(visible)
+        table = self._wanted(visible, math.inf)
         self._compare_at(visible, math.inf, "table")
         for moment in sorted({expiration_time for _, _, expiration_time in table}):
             self._compare_at(visible, math.nextafter(moment, -math.inf), "deadline")
@@ -143,9 +156,9 @@ class ControlledRun:
         self._compare_at(visible, math.inf, "asking")
 
     def _compare_at(self, visible: Sequence[int], deadline: float, kind: str) -> None:
-        wanted = self._oracle.table(visible, deadline)
+        wanted = self._wanted(visible, deadline)
         try:
-            found = self._table(visible, deadline)
+            found = self._found(visible, deadline)
         except AssertionError as error:
             raise Difference("asking", f"get_expired_timers: {error}") from None
         if found != wanted:
@@ -156,7 +169,14 @@ class ControlledRun:
                 kind, f"{what} was to be {self._shown(wanted)}, and is {self._shown(found)}"
             )
 
-    def _table(self, visible: Sequence[int], deadline: float) -> list[tuple[Any, str, float]]:
+    def _wanted(self, visible: Sequence[int], deadline: float) -> list[tuple[Any, str, float]]:
+        return [
+            (timer.worker, timer.scope, timer.expiration_time)
+            for timer in expired_by(self._table, deadline)
+            if timer.worker in visible
+        ]
+
+    def _found(self, visible: Sequence[int], deadline: float) -> list[tuple[Any, str, float]]:
         return sorted(
             (worker, scope, expiration_time)
             for worker_id, scope, expiration_time in self._watched.timers(deadline)
@@ -186,18 +206,16 @@ class ControlledRun:
 
     def _made(
         self, request: dict[str, Any], workers: Sequence[int], wall: float
-    ) -> tuple[Any, Callable[[], None]]:
-        """Return a request, and what it does to the model once it is registered."""
+    ) -> tuple[Any, Request]:
+        """Return a request as the backend has it, and as the model has it."""
         worker, scope = request["worker"], request["scope"]
         if worker not in workers:
             raise TraceError(f"worker {worker} is none of {workers}")
         if "after" not in request:
-            made = self._watched.release(self._ids[worker], scope)
-            return made, lambda: self._oracle.release(worker, scope)
+            return self._watched.release(self._ids[worker], scope), Release(worker, scope)
         expiration_time = wall + request["after"]
         made = self._backend.request(self._ids[worker], scope, expiration_time)
-        timer = OracleTimer(expiration_time, self._now + 1000 * request["after"])
-        return made, lambda: self._oracle.acquire(worker, scope, timer)
+        return made, Timer(worker, scope, self._now + 1000 * request["after"], expiration_time)
 
 
 def _named(workers: Sequence[Any]) -> str:
