@@ -1,27 +1,21 @@
-"""Checking a backend's server against the model: what a backend's author or a test calls."""
+"""Checking a backend against the model: what a backend's author or a test calls."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.harness.stand_ins import stand_ins
-from elastic_timer_conformance.machine.blame import PARTS, blamed, held_against
-from elastic_timer_conformance.machine.controlled import STAND_INS, ControlledRun
-from elastic_timer_conformance.machine.minimise import Failure, minimised
-from elastic_timer_conformance.machine.rules import ControlledRules, plainer
-from elastic_timer_conformance.machine.search import quiet, search, take
+from elastic_timer_conformance.machine.controlled import CONTROLLED
+from elastic_timer_conformance.machine.finding import Effort, find
+from elastic_timer_conformance.machine.machine import Machine
 from elastic_timer_conformance.machine.telling import model_error
-from elastic_timer_conformance.machine.trace import Step
 
 __all__ = ["check_server_against_model"]
 
 # Seconds. A sequence takes milliseconds, unless the backend is wrong in a way that makes it wait:
-# then this is what looking for a failure may take, and what making one plainer may.
+# then this is what looking for a failure may take.
 TIME_TO_SEARCH = 60.0
-TIME_TO_MINIMISE = 20.0
 
 
 def check_server_against_model(
@@ -65,29 +59,21 @@ def check_server_against_model(
         ModelError: the backend and the model differ.
         NotOffered: the backend has no idle server.
     """
-    deviations = {deviation.requirement for deviation in backend.deviations}
+    effort = Effort(examples, steps, random_seed, patience, seconds)
+    return _check(CONTROLLED, backend, name or backend.name, parts, effort, directory)
+
+
+def _check(
+    machine: Machine,
+    backend: Backend,
+    name: str,
+    parts: Collection[str] | None,
+    effort: Effort,
+    directory: Path | None,
+) -> int:
     if parts is None:
-        parts = [part for part, requirement in PARTS.items() if requirement not in deviations]
-    tried = 0
-    end = time.monotonic() + seconds
-    with quiet(), stand_ins(STAND_INS) as pids:
-
-        def make_run() -> ControlledRun:
-            return ControlledRun(backend, pids, patience)
-
-        def make_rules() -> ControlledRules:
-            nonlocal tried
-            if time.monotonic() >= end:
-                return ControlledRules(None, parts)
-            tried += 1
-            return ControlledRules(make_run(), parts)
-
-        def again(candidate: Sequence[Step]) -> Failure | None:
-            return take(make_run, candidate)
-
-        found = search(make_rules, examples, steps, random_seed)
-        if found is None:
-            return min(tried, examples)
-        shortest = minimised(found, again, TIME_TO_MINIMISE, plainer)
-        requirements = held_against(blamed(shortest, again), deviations)
-    raise model_error("controlled", shortest, name or backend.name, requirements, directory)
+        parts = machine.parts_for(backend)
+    outcome = find(machine, backend, name, parts, effort)
+    if outcome.found is not None:
+        raise model_error(machine, outcome.found, name, outcome.requirements, directory)
+    return outcome.tried

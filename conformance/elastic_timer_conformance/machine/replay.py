@@ -11,12 +11,12 @@ from pathlib import Path
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
 from elastic_timer_conformance.backends import KNOWN, UnknownBackendError, load_backend
-from elastic_timer_conformance.harness.stand_ins import stand_ins
-from elastic_timer_conformance.machine.controlled import STAND_INS, ControlledRun
 from elastic_timer_conformance.machine.difference import Difference
+from elastic_timer_conformance.machine.machine import Machine
+from elastic_timer_conformance.machine.machines import MACHINES
 from elastic_timer_conformance.machine.rules import Run
 from elastic_timer_conformance.machine.search import quiet
-from elastic_timer_conformance.machine.trace import Trace, TraceError, described
+from elastic_timer_conformance.machine.trace import Trace, TraceError
 
 __all__ = ["main"]
 
@@ -50,11 +50,14 @@ def main(arguments: Sequence[str]) -> None:
 
 def _replay(trace: Trace, backend: str, allowance: Allowance) -> bool:
     """Take the steps and show each; return whether there was no difference."""
+    machine = MACHINES.get(trace.machine)
+    if machine is None:
+        raise TraceError(f"there is no machine {trace.machine!r} in this suite")
     for line in _heading(trace, backend):
         print(line)
-    with _run_of(trace, backend, allowance) as run:
+    with _run_of(machine, backend, allowance) as run:
         for number, step in enumerate(trace.steps, 1):
-            print(f"{number:3}. {described(step)}", flush=True)
+            print(f"{number:3}. {machine.described(step)}", flush=True)
             if not _tell(lambda step=step: run.do(step)):  # type: ignore[misc]
                 return False
         return _tell(run.end, "no difference")
@@ -78,12 +81,10 @@ def _tell(action: Callable[[], str | None], otherwise: str = "") -> bool:
 
 
 @contextmanager
-def _run_of(trace: Trace, backend: str, allowance: Allowance) -> Iterator[Run]:
-    """Return what takes the steps of this trace."""
-    if trace.machine != "controlled":
-        raise TraceError(f"there is no machine {trace.machine!r} in this suite")
-    with quiet(), stand_ins(STAND_INS) as pids:
-        run = ControlledRun(load_backend(backend), pids, allowance.signal)
+def _run_of(machine: Machine, backend: str, allowance: Allowance) -> Iterator[Run]:
+    """Return what takes the steps, with everything that the machine can demand."""
+    with quiet(), machine.runs(load_backend(backend), backend, list(machine.parts)) as make_run:
+        run = make_run(allowance.signal)
         try:
             yield run
         finally:

@@ -20,9 +20,12 @@ __all__ = ["quiet", "search", "take"]
 
 
 def search(
-    make_rules: Callable[[], Rules], examples: int, steps: int, random_seed: int
+    make_rules: Callable[[bool], Rules], examples: int, steps: int, random_seed: int
 ) -> Failure | None:
     """Return the first failure that Hypothesis comes upon, if it does.
+
+    `make_rules` makes rules, given whether they are to do anything: when something has been found,
+    Hypothesis tries it again, which is not needed here.
 
     The same seed gives the same sequences: nothing is remembered from one search to the next.
     What is found is not made smaller here: see `minimise`.
@@ -30,7 +33,7 @@ def search(
     failures: list[Failure] = []
 
     def make() -> Rules:
-        rules = make_rules()
+        rules = make_rules(not failures)
         rules.failures = failures
         return rules
 
@@ -45,7 +48,7 @@ def search(
         print_blob=False,
         report_multiple_bugs=False,
     )
-    # One that does not fail again is reported all the same: it has been seen.
+    # Flaky, to Hypothesis, is what does not fail again: see above.
     with _own_storage(), contextlib.suppress(Difference, Flaky):
         # Its signature asks for a class, and its documentation for whatever makes an instance.
         run_state_machine_as_test(seed(random_seed)(make), settings=quietly)  # type: ignore[arg-type]

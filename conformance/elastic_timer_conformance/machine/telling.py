@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elastic_timer_conformance.machine.difference import ModelError
+from elastic_timer_conformance.machine.machine import Machine
 from elastic_timer_conformance.machine.minimise import Failure
-from elastic_timer_conformance.machine.trace import Trace, described
+from elastic_timer_conformance.machine.trace import Trace
 
 __all__ = ["model_error"]
 
 
 def model_error(
-    machine: str,
+    machine: Machine,
     failure: Failure,
     backend: str,
     requirements: Sequence[str],
@@ -26,14 +27,14 @@ def model_error(
     `backend` is what the command line knows the backend by.
     """
     steps, difference = failure
-    trace = Trace(machine, steps, backend, str(difference), requirements)
-    path = _new_file(machine, directory)
+    trace = Trace(machine.name, steps, backend, str(difference), requirements)
+    path = _new_file(machine.name, directory)
     trace.write(path)
     replay = ["python", "-m", "elastic_timer_conformance", "replay", str(path)]
     lines = [
         f"{difference} ({', '.join(requirements)})",
         f"It takes {len(steps)} step{'s' if len(steps) != 1 else ''}:",
-        *(f"  {number}. {described(step)}" for number, step in enumerate(steps, 1)),
+        *(f"  {number}. {machine.described(step)}" for number, step in enumerate(steps, 1)),
         f"They are kept in {path}. To take them again:",
         f"  {shlex.join([*replay, '--backend', backend])}",
     ]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Step", "Trace", "TraceError", "described"]
+__all__ = ["Step", "Trace", "TraceError", "plainly", "shown"]
 
 VERSION = 1
 
@@ -25,7 +25,7 @@ class Trace:
     """Steps, and what came of them when they were written down."""
 
     machine: str
-    """Which machine takes the steps: `controlled` or `real`."""
+    """Which machine takes the steps, by its name in `machines.MACHINES`."""
     steps: Sequence[Step]
     backend: str = ""
     """The name of the backend for which this was written."""
@@ -70,30 +70,12 @@ class Trace:
         )
 
 
-def described(step: Step) -> str:
-    """Return a step in one line, for people."""
-    match step:
-        case {"do": ("send" | "register") as how, "requests": list(requests)}:
-            return f"{how} " + ", ".join(map(_request, requests))
-        case {"do": "advance", "ms": ms}:
-            return f"{ms / 1000:g} s pass"
-        case {"do": "step wall clock", "ms": ms}:
-            return f"the server's wall clock jumps by {ms / 1000:+g} s"
-        case {"do": "watchdog", "answers": dict(answers)}:
-            reaping = [f"reaping worker {worker} {how}" for worker, how in answers.items()]
-            return ", where ".join(["one watchdog", *reaping])
-        case {"do": "clear", "workers": workers}:
-            return f"clear_timers of the workers {workers}"
+def plainly(step: Step) -> str:
+    """Return a step in one line as it stands, for what nobody has put into words."""
     details = [f"{name} {value}" for name, value in step.items() if name != "do"]
     return ", ".join([step["do"], *details])
 
 
-def _request(request: dict[str, Any]) -> str:
-    who = f"worker {request['worker']}, scope {_short(request['scope'])}"
-    if "after" not in request:
-        return f"[{who}: release]"
-    return f"[{who}: acquire, {request['after']:+g} s]"
-
-
-def _short(scope: str) -> str:
+def shown(scope: str) -> str:
+    """Return a scope as it can be read, and not at any length."""
     return ascii(scope) if len(scope) <= 40 else f"{scope[:20]!a}… of {len(scope)} characters"

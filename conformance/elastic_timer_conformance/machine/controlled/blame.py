@@ -6,21 +6,22 @@ the steps, since none of them can be left out: if the wall clock jumps in it, th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from elastic_timer_conformance.machine.controlled import REGISTERED, SENDING
+from elastic_timer_conformance.machine.controlled.rules import PLAIN
+from elastic_timer_conformance.machine.controlled.run import REGISTERED, SENDING
+from elastic_timer_conformance.machine.machine import Part
 from elastic_timer_conformance.machine.minimise import Failure, Try
-from elastic_timer_conformance.machine.rules import PLAIN
 from elastic_timer_conformance.machine.trace import Step
 
-__all__ = ["PARTS", "blamed", "held_against"]
+__all__ = ["PARTS", "blamed"]
 
 PARTS = {
-    "clear": "SERVER-CLEAR",
-    "reap fails": "WATCHDOG-REAP-FAILED",
-    "reap raises": "WATCHDOG-REAP-RAISES",
-    "wall clock": "CLOCK-STEP",
+    "clear": Part(["SERVER-CLEAR"]),
+    "reap fails": Part(["WATCHDOG-REAP-FAILED"]),
+    "reap raises": Part(["WATCHDOG-REAP-RAISES"]),
+    "wall clock": Part(["CLOCK-STEP"]),
 }
 """What may happen besides acquiring, releasing, time passing and watchdogs, and whose it is."""
 
@@ -47,12 +48,6 @@ SEEN_BY_CLIENTS = {
 INDEPENDENT = ("CLIENT-SCOPES-INDEPENDENT", "CLIENT-WORKERS-INDEPENDENT")
 
 
-def held_against(candidates: Sequence[str], deviations: Collection[str]) -> tuple[str, ...]:
-    """Return what a difference is held against: what is known to deviate takes it alone."""
-    known = tuple(name for name in candidates if name in deviations)
-    return known or tuple(candidates[:1])
-
-
 def blamed(failure: Failure, again: Try) -> tuple[str, ...]:
     """Return what a difference may be a breach of, the likeliest first.
 
@@ -62,13 +57,13 @@ def blamed(failure: Failure, again: Try) -> tuple[str, ...]:
     done = {step["do"] for step in steps}
     answers = {answer for step in steps for answer in step.get("answers", {}).values()}
     if "step wall clock" in done:
-        return (PARTS["wall clock"],)
+        return tuple(PARTS["wall clock"].requirements)
     if "raises" in answers:
-        return (PARTS["reap raises"],)
+        return tuple(PARTS["reap raises"].requirements)
     if "fails" in answers:
-        return (PARTS["reap fails"],)
+        return tuple(PARTS["reap fails"].requirements)
     if "clear" in done:
-        return (PARTS["clear"],)
+        return tuple(PARTS["clear"].requirements)
     if difference.kind == "asking":
         return ("SERVER-EXPIRED-GROUPED",)
     if "send" in done:
