@@ -288,22 +288,34 @@ class TimerServer(abc.ABC):
     def _reap_worker_no_throw(
         self, worker_id: Any, timer: TimerRequest | None = None, now: Instant | None = None
     ) -> bool:
-        """Reap a worker; an exception from the backend counts as reaped (WATCHDOG-REAP-RAISES)."""
+        """Reap a worker; an exception from the backend counts as reaped (WATCHDOG-REAP-RAISES).
+
+        It is logged afterwards: a log that is slow, or a pipe that nobody reads, lets no worker
+        live longer.
+        """
         scope_id = timer.scope_id if timer else None
         lateness = _lateness(timer, now) if timer and now else 0.0
-        logger.warning("reaping worker %s: its timer %r has expired", worker_id, scope_id)
         try:
             reaped = (
                 self._reap_worker(worker_id) if timer is None else self._reap_for(worker_id, timer)
             )
         except Exception as error:
-            logger.exception("reaping worker %s raised; its timers are dropped", worker_id)
+            logger.exception(
+                "reaping worker %s, whose timer %r has expired, raised; its timers are dropped",
+                worker_id,
+                scope_id,
+            )
             self._tell("reap failed", worker_id, scope_id, lateness, str(error))
             return True
         if reaped:
+            logger.warning("reaped worker %s: its timer %r has expired", worker_id, scope_id)
             self._tell("reaped", worker_id, scope_id, lateness)
         else:
-            logger.error("worker %s could not be reaped; it will be tried again", worker_id)
+            logger.error(
+                "worker %s, whose timer %r has expired, could not be reaped; it will be retried",
+                worker_id,
+                scope_id,
+            )
             self._tell("reap failed", worker_id, scope_id, lateness, "it will be tried again")
         return reaped
 

@@ -145,6 +145,19 @@ def test_events_tell_each_thing_once(clock):
     ]
 
 
+@pytest.mark.parametrize("is_reaped", [True, False])
+def test_a_worker_is_reaped_before_that_is_logged(is_reaped, clock, caplog):
+    def reap(worker):
+        assert caplog.text == ""
+        return is_reaped
+
+    server = ListServer(ScriptedQueue([TimerRequest(1, "a", 1.0)]), reap=reap, clock=clock)
+    server._run_watchdog()
+    assert "worker 1" in caplog.text
+    assert "timer 'a' has expired" in caplog.text
+    assert "raised" not in caplog.text
+
+
 def test_a_listener_that_raises_changes_nothing(clock, caplog):
     def listen(event):
         raise ZeroDivisionError
