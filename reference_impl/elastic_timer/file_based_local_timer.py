@@ -40,7 +40,8 @@ class FileTimerServer(ProcessTimerServer):
         file_path: where the named pipe is to be; its directory has to exist.
         run_id: names the job; it appears in the log.
         max_interval: how long one watchdog waits for a request at the most, in seconds. A timer
-            that expires earlier ends the wait, so this does not delay any reaping.
+            that expires earlier ends the wait, so this does not delay any reaping. The timers of a
+            worker that has exited leave the table within it (PROCESS-EXITED).
         daemon: whether the watchdog's thread lets the interpreter exit.
         log_event: is told of ``"watchdog started"`` and ``"watchdog stopped"`` with ``None``, and
             of ``"timer expired"`` and ``"kill worker process"`` with the request. What it raises

@@ -137,7 +137,8 @@ class LocalTimerServer(ProcessTimerServer):
         mp_queue: where requests come from: a :class:`RequestPipe`, another request queue, or a
             ``multiprocessing.Queue``. By default, a new request pipe.
         max_interval: how long one watchdog waits for a request at the most, in seconds. A timer
-            that expires earlier ends the wait, so this does not delay any reaping.
+            that expires earlier ends the wait, so this does not delay any reaping. The timers of a
+            worker that has exited leave the table within it (PROCESS-EXITED).
         daemon: whether the watchdog's thread lets the interpreter exit.
         clock: where the time comes from.
         on_event: is told of everything that happens (OBSERVE-EVENTS).

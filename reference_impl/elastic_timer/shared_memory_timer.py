@@ -137,7 +137,8 @@ class SharedMemoryTimerServer(ProcessTimerServer):
             a new directory in /dev/shm, or in $TMPDIR where that is set; it is removed when this
             process ends.
         max_interval: how long one watchdog waits at the most, in seconds. A timer that expires
-            earlier ends the wait, so this does not delay any reaping.
+            earlier ends the wait, so this does not delay any reaping. The timers of a
+            worker that has exited leave the table within it (PROCESS-EXITED).
         daemon: whether the watchdog's thread lets the interpreter exit.
         clock: where the time comes from.
         on_event: is told of everything that happens (OBSERVE-EVENTS).
