@@ -208,7 +208,8 @@ class Backend(ABC):
     ) -> IdleServer:
         """Return a server that is not started and goes by `clock`.
 
-        If `reap` is given, it takes the place of the server's `_reap_worker`.
+        If `reap` is given, it takes the place of the server's `_reap_worker`. Where `put` of what
+        is returned makes a deadline, as a client would, it asks the clock for it.
         """
         _not_offered(self, "a server that is not started")
 

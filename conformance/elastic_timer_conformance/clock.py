@@ -13,13 +13,14 @@ class ControlledClock:
     It starts at the real time of both, so that requests stamped by a real client still make
     sense to a server that goes by it, and then stands still.
 
-    A request is stamped in another process with real clocks, so offsets between both matter only
-    by the microseconds between the two readings below.
+    How far the two real clocks are apart changes while time servers slew one of them. So whoever
+    makes a deadline of an expiration time, as clients do, asks this clock too: see `deadline`.
     """
 
     def __init__(self, wall: float | None = None, monotonic: float | None = None) -> None:
         self._wall = time.time() if wall is None else wall
         self._monotonic = time.monotonic() if monotonic is None else monotonic
+        self._jumped = 0.0
 
     def time(self) -> float:
         """Return seconds since the epoch."""
@@ -28,6 +29,13 @@ class ControlledClock:
     def monotonic(self) -> float:
         """Return seconds since some fixed moment."""
         return self._monotonic
+
+    def deadline(self, expiration_time: float) -> float:
+        """Return when an expiration time is on the steady clock, as a client would find.
+
+        The wall clock's jumps are those of the server: clients do not see them.
+        """
+        return self._monotonic + (expiration_time - (self._wall - self._jumped))
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` (not negative) pass on both clocks."""
@@ -39,3 +47,4 @@ class ControlledClock:
     def step_wall(self, seconds: float) -> None:
         """Let the wall clock jump by `seconds`, either way, as an administrator or NTP does."""
         self._wall += seconds
+        self._jumped += seconds

@@ -80,6 +80,7 @@ def test_a_controlled_clock_moves_when_told_to() -> None:
     assert (clock.time(), clock.monotonic()) == (1002.5, 7.5)
     clock.step_wall(-3600)
     assert (clock.time(), clock.monotonic()) == (-2597.5, 7.5)
+    assert clock.deadline(1003.5) == 8.5, "a jump of the server's clock moves no client's deadline"
     with pytest.raises(ValueError, match="backwards"):
         clock.advance(-1)
 

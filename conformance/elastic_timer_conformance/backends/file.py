@@ -17,6 +17,7 @@ from elastic_timer.file_timer_request import FileRequestReader
 from elastic_timer.named_pipe import NamedPipe
 
 from elastic_timer_conformance.backend import Backend, Capability, IdleServer, OpenQueue, Refusal
+from elastic_timer_conformance.backends.stamping import stamped
 from elastic_timer_conformance.clock import ControlledClock
 
 RUN_ID = "conformance"
@@ -66,7 +67,7 @@ class FileBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        return _idle(FileTimerServer(new_path(), RUN_ID, max_interval, clock=clock), reap)
+        return _idle(FileTimerServer(new_path(), RUN_ID, max_interval, clock=clock), reap, clock)
 
     def observed_server(
         self,
@@ -109,8 +110,13 @@ def new_path() -> str:
     return str(Path(tempfile.gettempdir()) / f"timers-{uuid.uuid4()}")
 
 
-def _idle(server: FileTimerServer, reap: Callable[[Any], bool] | None) -> IdleServer:
+def _idle(
+    server: FileTimerServer,
+    reap: Callable[[Any], bool] | None,
+    clock: ControlledClock | None = None,
+) -> IdleServer:
     if reap is not None:
         # Ours is called with the signal as well.
         server._reap_worker = lambda worker_id, signal=0: reap(worker_id)  # type: ignore
-    return IdleServer(server, Producer(server._file_path).put, server.stop)
+    send = Producer(server._file_path).put
+    return IdleServer(server, lambda request: send(stamped(request, clock)), server.stop)

@@ -13,6 +13,7 @@ from elastic_timer.errors import RequestQueueFullError, ServerUnavailableError
 from elastic_timer.request_line import request_line
 
 from elastic_timer_conformance.backend import Backend, Capability, IdleServer, OpenQueue, Refusal
+from elastic_timer_conformance.backends.stamping import stamped
 from elastic_timer_conformance.clock import ControlledClock
 
 
@@ -64,7 +65,7 @@ class LocalBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        return _idle(self.make_server(max_interval, clock=clock), reap)
+        return _idle(self.make_server(max_interval, clock=clock), reap, clock)
 
     def send_raw(self, server: Any, data: bytes) -> None:
         os.write(server._mp_queue._write_fd, data)
@@ -89,7 +90,9 @@ class LocalBackend(Backend):
         return progress
 
 
-def _idle(server: Any, reap: Callable[[Any], bool] | None) -> IdleServer:
+def _idle(
+    server: Any, reap: Callable[[Any], bool] | None, clock: ControlledClock | None = None
+) -> IdleServer:
     if reap is not None:
         server._reap_worker = reap
-    return IdleServer(server, server._mp_queue.put)
+    return IdleServer(server, lambda request: server._mp_queue.put(stamped(request, clock)))

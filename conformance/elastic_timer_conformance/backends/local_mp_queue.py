@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from elastic_timer import MultiprocessingRequestQueue, TimerRequest
-from elastic_timer.clock import Instant
+from elastic_timer import MultiprocessingRequestQueue
 
 from elastic_timer_conformance.backend import Deviation, IdleServer, OpenQueue
 from elastic_timer_conformance.backends.local import LocalBackend
@@ -110,12 +109,4 @@ def _with_close(idle: IdleServer) -> IdleServer:
     mp_queue = idle.server._mp_queue
     # What is left unread is not to hold up this process's exit.
     mp_queue.cancel_join_thread()
-
-    def put(request: Any) -> None:
-        # As the client does, which takes the time to the monotonic clock at once.
-        if isinstance(request, TimerRequest) and request.expiration_time >= 0:
-            deadline = Instant.of(request.expiration_time)
-            request = TimerRequest(request.worker_id, request.scope_id, deadline)
-        mp_queue.put(request)
-
-    return IdleServer(idle.server, put, mp_queue.close, partial(settle, mp_queue))
+    return IdleServer(idle.server, idle.put, mp_queue.close, partial(settle, mp_queue))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ from elastic_timer.worker import WorkerId, start_time
 from elastic_timer.worker_table import WorkerTable
 
 from elastic_timer_conformance.backend import Backend, Capability, IdleServer, Refusal
+from elastic_timer_conformance.backends.stamping import stamped
 from elastic_timer_conformance.clock import ControlledClock
 
 MEMORY = Path("/dev/shm")
@@ -30,6 +32,7 @@ PREFIX = "elastic-timer-suite-"
 
 # Seconds: far longer than any test uses a place.
 LEFT_OVER = 3600.0
+A_NANOSECOND = 1e-9
 
 
 class SharedMemoryBackend(Backend):
@@ -62,7 +65,7 @@ class SharedMemoryBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        return _idle(SharedMemoryTimerServer(None, max_interval, clock=clock), reap)
+        return _idle(SharedMemoryTimerServer(None, max_interval, clock=clock), reap, clock)
 
     def observed_server(
         self,
@@ -115,12 +118,17 @@ class SharedMemoryBackend(Backend):
         return SharedMemoryTimerClient(place)
 
 
-def _idle(server: SharedMemoryTimerServer, reap: Callable[[Any], bool] | None) -> IdleServer:
+def _idle(
+    server: SharedMemoryTimerServer,
+    reap: Callable[[Any], bool] | None,
+    clock: ControlledClock | None = None,
+) -> IdleServer:
     if reap is not None:
         server._reap_worker = reap  # type: ignore[method-assign, assignment]
     server._tables.open()
     bell = Bell(server.directory)
     tables: dict[int, WorkerTable] = {}
+    acquires = itertools.count()
 
     def put(request: TimerRequest) -> None:
         """Store into the table of the worker that the request names, as its client would."""
@@ -134,7 +142,11 @@ def _idle(server: SharedMemoryTimerServer, reap: Callable[[Any], bool] | None) -
         if request.expiration_time < 0:
             tables[worker_id].disarm(request.scope_id)
         else:
-            tables[worker_id].arm(request.scope_id, Instant.of(request.expiration_time))
+            expires = stamped(request, clock).expiration_time
+            # A table tells one acquire from the next by its deadline, which on a clock that moves
+            # is never the same again. So on one that stands still, it is made to differ.
+            later = Instant(expires, expires.monotonic + next(acquires) * A_NANOSECOND)
+            tables[worker_id].arm(request.scope_id, later)
 
     def close() -> None:
         server.stop()
