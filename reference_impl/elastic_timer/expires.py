@@ -76,8 +76,8 @@ class expires:
         "deadline",
         "outer",
         "scope_id",
+        "slot",
         "thread",
-        "word",
     )
 
     after: float
@@ -88,7 +88,7 @@ class expires:
     """The block around this one that has the same scope, while both are being executed."""
     thread: int
     """The thread that is in the block, if the client wants to know."""
-    word: int
+    slot: Any
     """For the client's use: where the block's timer is."""
     deadline: float
     """For the client's use: what the timer's deadline is, on the monotonic clock."""

@@ -97,7 +97,7 @@ class WorkerTable:
         holder = _Acquired(held) if isinstance(held, int) else held
         assert holder is not None
         if isinstance(holder, _Acquired):
-            self._words[holder.word + 1] = expiration_time or -0.0
+            self._words[holder.slot + 1] = expiration_time or -0.0
         self._store(holder, expiration_time.monotonic)
         self._scopes[scope_id] = holder
         self._tell(holder.deadline)
@@ -106,7 +106,7 @@ class WorkerTable:
         """Store that a timer is released; nothing happens if it is not armed."""
         held = self._take(scope_id)
         if held is not None:
-            word = held if isinstance(held, int) else held.word
+            word = held if isinstance(held, int) else held.slot
             self._clear(word)
             self._scopes[scope_id] = word
 
@@ -118,7 +118,7 @@ class WorkerTable:
         scope_id = block.scope_id
         held = scopes.pop(scope_id, None)
         block.outer = None
-        block.word = word = held if type(held) is int else self._take_over(block, held)
+        block.slot = word = held if type(held) is int else self._take_over(block, held)
         now = monotonic()
         deadline = now + block.after
         if deadline <= 0.0:
@@ -135,7 +135,7 @@ class WorkerTable:
         scope_id = block.scope_id
         held = scopes.pop(scope_id, None)
         if held is block and block.outer is None:
-            word = block.word
+            word = block.slot
             self._words[word] = -block.deadline
             scopes[scope_id] = word
         else:
@@ -161,17 +161,17 @@ class WorkerTable:
         if isinstance(held, int):
             return held
         if isinstance(held, _Acquired):
-            self._words[held.word + 1] = 0.0
+            self._words[held.slot + 1] = 0.0
         else:
             block.outer = held
-        return held.word
+        return held.slot
 
     def _leave(self, block: expires, held: expires | _Acquired | int | None) -> None:
         """Leave a block that is not alone in its scope; ``held`` was taken out of the scopes."""
         if held is None:
             return  # the table was closed
         if held is block:
-            held = block.outer or block.word
+            held = block.outer or block.slot
             if isinstance(held, int):
                 self._clear(held)
             else:
@@ -186,7 +186,7 @@ class WorkerTable:
 
     def _store(self, holder: expires | _Acquired, deadline: float) -> None:
         # Only positive deadlines are armed; one before the host was started is long over.
-        holder.deadline = self._words[holder.word] = deadline if deadline > 0 else _LONG_OVER
+        holder.deadline = self._words[holder.slot] = deadline if deadline > 0 else _LONG_OVER
 
     def _clear(self, word: int) -> None:
         self._words[word + 1] = 0.0
@@ -286,10 +286,10 @@ class WorkerTable:
 class _Acquired:
     """Holds the slot of a timer that was acquired outside of any block."""
 
-    __slots__ = ("deadline", "word")
+    __slots__ = ("deadline", "slot")
 
     def __init__(self, word: int) -> None:
-        self.word = word
+        self.slot = word
         self.deadline = 0.0
 
 
