@@ -9,6 +9,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
@@ -29,6 +30,7 @@ from .shared_table import (
     USED,
     table_name,
 )
+from .slot import Acquired, Holders, Lent, Slot, parked
 from .worker import WorkerId
 
 if TYPE_CHECKING:
@@ -42,6 +44,10 @@ _LONG_OVER = math.ulp(0.0)
 _PATIENCE = 1.0
 """Seconds after which a scope's entry that somebody took out is given up: a thread that waits for
 its turn to run, with all processors busy, has it sooner."""
+
+_PATIENCE_IN_HANDLER = 0.02
+"""Seconds after which a signal handler takes it that a holder was taken out by what it interrupts,
+and not by a thread: four times as long as a thread waits for its turn while another one runs."""
 
 _GROWTH = 64
 """Slots whose memory is reserved at a time: it must be there before it is mapped and written, or
@@ -73,12 +79,7 @@ class WorkerTable:
         self._words = memoryview(self._mapping).cast("d")
         self._words[0] = FORMAT
         self._words[BOUND] = math.inf
-        # The scopes that have a slot, and whose it is: the innermost block's, an acquire()'s, or
-        # nobody's, in which case the slot is parked under the scope as a number. Whoever changes a
-        # scope's timer takes its entry out and puts the new one in: one thread can have it at a
-        # time, without a lock, and a signal handler that finds it missing can tell.
-        self._scopes: dict[str, expires | _Acquired | int] = {}
-        self._slots: dict[str, int] = {}
+        self._slots: dict[str, tuple[int, Holders]] = {}  # of the scopes that have one
         self._spare: list[int] = []
         self._used = 0
         self._reserved = 0
@@ -93,53 +94,55 @@ class WorkerTable:
             TooManyTimersError: :data:`MAX_SLOTS` timers are armed already.
             OSError: the file system is full.
         """
-        held = self._take(scope_id, claim=True)
-        holder = _Acquired(held) if isinstance(held, int) else held
-        assert holder is not None
-        if isinstance(holder, _Acquired):
-            self._words[holder.slot + 1] = expiration_time or -0.0
-        self._store(holder, expiration_time.monotonic)
-        self._scopes[scope_id] = holder
-        self._tell(holder.deadline)
+        (word, holders), held = self._take(scope_id)
+        holder = held or Acquired()
+        if isinstance(holder, Acquired):
+            is_lent = isinstance(holders, Lent)
+            self._words[word + 1] = 0.0 if is_lent else expiration_time or -0.0
+        self._put_in((word, holders), holder, expiration_time.monotonic)
 
     def disarm(self, scope_id: str) -> None:
         """Store that a timer is released; nothing happens if it is not armed."""
-        held = self._take(scope_id)
-        if held is not None:
-            word = held if isinstance(held, int) else held.slot
-            self._clear(word)
-            self._scopes[scope_id] = word
+        slot = self._slots.get(scope_id)
+        if slot is not None:
+            with suppress(LookupError):
+                (word, holders), _ = self._take_out(scope_id, slot)
+                self._clear(word)
+                holders.append(None)
 
     def enter_block(self, block: expires) -> None:
         """Arm the timer of a block that is entered; raises what :meth:`arm` does."""
         # Spelt out, since this is the path that every guarded block takes.
-        scopes = self._scopes
-        words = self._words
-        scope_id = block.scope_id
-        held = scopes.pop(scope_id, None)
-        block.outer = None
-        block.slot = word = held if type(held) is int else self._take_over(block, held)
+        try:
+            block.slot = word, holders = self._slots[block.scope_id]
+            held = holders.pop()
+        except LookupError:
+            block.slot, held = self._take(block.scope_id)
+            word, holders = block.slot
+        block.outer = None if held is None else self._around(word, held)
         now = monotonic()
         deadline = now + block.after
         if deadline <= 0.0:
             deadline = _LONG_OVER
+        words = self._words
         words[word] = block.deadline = deadline
-        scopes[scope_id] = block
-        bound = words[BOUND]
-        if deadline < bound or now >= bound:
+        holders.append(block)  # see _put_in
+        if not now < words[BOUND] <= deadline:
             self._ring()
 
     def leave_block(self, block: expires) -> None:
         """Disarm the timer of a block that is left, or arm it again for the block around it."""
-        scopes = self._scopes
-        scope_id = block.scope_id
-        held = scopes.pop(scope_id, None)
+        word, holders = block.slot
+        try:
+            held = holders.pop()
+        except IndexError:
+            self._leave_taken(block)
+            return
         if held is block and block.outer is None:
-            word = block.slot
             self._words[word] = -block.deadline
-            scopes[scope_id] = word
+            holders.append(None)
         else:
-            self._leave(block, held or self._wait_for(scope_id))
+            self._leave(block, held)
 
     def close(self) -> None:
         """Give the memory and the descriptor back; the file stays, and so do its timers.
@@ -148,89 +151,100 @@ class WorkerTable:
         table, whose lock may be held by a thread that the child does not have.
         """
         self._lock = threading.RLock()
+        for _, holders in self._slots.values():
+            holders.clear()
         self._slots.clear()
-        self._scopes.clear()
         self._words.release()
         self._mapping.close()
         os.close(self._fd)
 
-    def _take_over(self, block: expires, held: expires | _Acquired | int | None) -> int:
-        """Return the word for a block whose scope has no parked slot."""
-        held = held or self._take(block.scope_id, claim=True)
-        assert held is not None
-        if isinstance(held, int):
-            return held
-        if isinstance(held, _Acquired):
-            self._words[held.slot + 1] = 0.0
-        else:
-            block.outer = held
-        return held.slot
+    def _around(self, word: int, held: expires | Acquired) -> expires | None:
+        """Return the block around one that takes a timer over."""
+        if isinstance(held, Acquired):
+            self._words[word + 1] = 0.0
+            return None
+        return held
 
-    def _leave(self, block: expires, held: expires | _Acquired | int | None) -> None:
-        """Leave a block that is not alone in its scope; ``held`` was taken out of the scopes."""
-        if held is None:
-            return  # the table was closed
+    def _leave(self, block: expires, held: expires | Acquired | None) -> None:
+        """Leave a block that is not alone in its scope; ``held`` was taken out."""
+        word, holders = block.slot
         if held is block:
-            held = block.outer or block.slot
-            if isinstance(held, int):
-                self._clear(held)
-            else:
-                self._store(held, monotonic() + held.after)
-        elif isinstance(held, int):
-            self._clear(held)  # it is clear, unless this was found by _wait_for
-        elif not isinstance(held, _Acquired):
-            unlink(block, held)
-        self._scopes[block.scope_id] = held
-        if not isinstance(held, int):
-            self._tell(held.deadline)
+            held = block.outer
+            if held is not None:
+                self._put_in(block.slot, held, monotonic() + held.after)
+        elif held is not None:
+            if not isinstance(held, Acquired):
+                unlink(block, held)
+            # Stored anew, because a signal handler may have released it meanwhile.
+            self._put_in(block.slot, held, held.deadline)
+        if held is None:
+            self._clear(word)
+            holders.append(None)
 
-    def _store(self, holder: expires | _Acquired, deadline: float) -> None:
+    def _leave_taken(self, block: expires) -> None:
+        """Leave a block whose scope somebody else is at."""
+        with suppress(LookupError):  # the table was closed
+            block.slot, held = self._take_out(block.scope_id, block.slot)
+            self._leave(block, held)
+
+    def _put_in(self, slot: Slot, holder: expires | Acquired, deadline: float) -> None:
+        """Arm a timer that is the caller's, and tell the server if that is the earliest."""
+        word, holders = slot
         # Only positive deadlines are armed; one before the host was started is long over.
-        holder.deadline = self._words[holder.slot] = deadline if deadline > 0 else _LONG_OVER
+        deadline = deadline if deadline > 0 else _LONG_OVER
+        # Stored first, or another thread might take the holder out and store first. Between the
+        # two there is no call, and so no signal handler, which would release the timer.
+        holder.deadline = self._words[word] = deadline
+        holders.append(holder)
+        bound = self._words[BOUND]
+        if deadline < bound or monotonic() >= bound:
+            self._ring()
 
     def _clear(self, word: int) -> None:
         self._words[word + 1] = 0.0
         self._words[word] = -abs(self._words[word])
 
-    def _tell(self, deadline: float) -> None:
-        bound = self._words[BOUND]
-        if deadline < bound or monotonic() >= bound:
-            self._ring()
-
-    def _take(self, scope_id: str, claim: bool = False) -> expires | _Acquired | int | None:
-        """Take out what stands for a scope; the caller puts in what comes after it.
-
-        With ``claim``, a scope that has no slot gets one, and there is always something.
-        """
+    def _take(self, scope_id: str) -> tuple[Slot, expires | Acquired | None]:
+        """Return a scope's slot, which it gets if it has none, with its holder taken out."""
         while True:
-            held = self._scopes.pop(scope_id, None) or self._wait_for(scope_id)
-            if held is not None or not claim:
-                return held
-            with self._lock:
-                if scope_id not in self._slots:
-                    word = self._claim(scope_id)
-                    # A signal handler may have been faster. Its slot is as good as this one.
-                    if self._slots.setdefault(scope_id, word) == word:
-                        return word
-                    self._spare.append(word)
+            slot = self._slots.get(scope_id) or self._give_slot(scope_id)
+            with suppress(LookupError):
+                return self._take_out(scope_id, slot)
 
-    def _wait_for(self, scope_id: str) -> expires | _Acquired | int | None:
-        """Take out what stands for a scope when whoever has taken it out has put it back.
+    def _take_out(self, scope_id: str, slot: Slot) -> tuple[Slot, expires | Acquired | None]:
+        """Take the holder out of a slot, when whoever has taken it out has put one back.
 
-        That is a matter of microseconds, for which one cannot wait in a signal handler that
-        interrupts it; and an exception that was raised just there (KeyboardInterrupt) leaves
-        nothing to wait for. Then the slot is the caller's: what it stores is what comes first,
-        before what was interrupted. ``None`` if the scope has no slot.
+        That is a matter of microseconds, but in vain in a signal handler that interrupts it. What
+        such a handler stores comes first, before what it interrupts: it is lent the slot. And an
+        exception that was raised just there (KeyboardInterrupt) leaves nothing to wait for: then
+        the slot is the caller's.
+
+        Raises:
+            LookupError: the scope does not have this slot any more.
         """
-        end = monotonic() + (0.0 if _is_in_signal_handler() else _PATIENCE)
-        while scope_id in self._slots:
-            held = self._scopes.pop(scope_id, None)
-            if held is None and monotonic() >= end:
-                held = self._slots.get(scope_id)
-            if held is not None:
-                return held
+        is_in_handler = _is_in_signal_handler()
+        end = monotonic() + (_PATIENCE_IN_HANDLER if is_in_handler else _PATIENCE)
+        word, holders = slot
+        shared = holders.slot if isinstance(holders, Lent) else slot
+        while True:
+            with suppress(IndexError):
+                return slot, holders.pop()
+            if self._slots.get(scope_id) is not shared:
+                raise LookupError(scope_id)
+            if monotonic() >= end:
+                return (word, Lent(shared)) if is_in_handler else slot, None
             sleep(0)
-        return None
+
+    def _give_slot(self, scope_id: str) -> tuple[int, Holders]:
+        with self._lock:
+            slot = self._slots.get(scope_id)
+            if slot is None:
+                word = self._claim(scope_id)
+                # A signal handler may have been faster. Its slot is as good as this one.
+                slot = self._slots.setdefault(scope_id, parked(word))
+                if slot[0] != word:
+                    self._spare.append(word)
+            return slot
 
     def _claim(self, scope_id: str) -> int:
         """Return the word of a slot that is given to ``scope_id``."""
@@ -252,16 +266,16 @@ class WorkerTable:
             return None
         if self._spare:
             return self._spare.pop()
-        for scope_id, word in list(self._scopes.items()):
-            if not isinstance(word, int) or self._slots.pop(scope_id, None) is None:
-                continue
-            held = self._scopes.pop(scope_id, None)
-            if isinstance(held, int):
-                return held
-            # Somebody has come back to it meanwhile.
-            self._slots[scope_id] = word
-            if held is not None:
-                self._scopes[scope_id] = held
+        for scope_id, (word, holders) in list(self._slots.items()):
+            try:
+                holders.remove(None)
+            except ValueError:
+                continue  # somebody holds it, or is at it
+            slot = self._slots.pop(scope_id)
+            if not holders:
+                return word
+            # A signal handler was lent it meanwhile, and has acquired the timer.
+            self._slots.setdefault(scope_id, slot)
         return None
 
     def _take_new_slot(self) -> int:
@@ -281,16 +295,6 @@ class WorkerTable:
 
     def _reserve(self, offset: int, length: int) -> None:
         os.posix_fallocate(self._fd, offset, length)
-
-
-class _Acquired:
-    """Holds the slot of a timer that was acquired outside of any block."""
-
-    __slots__ = ("deadline", "slot")
-
-    def __init__(self, word: int) -> None:
-        self.slot = word
-        self.deadline = 0.0
 
 
 _OPERATIONS = frozenset(
