@@ -28,6 +28,8 @@ PACKAGES = [
     "reference_impl/elastic_timer",
     "conformance/elastic_timer_conformance",
 ]
+# What measures and tries out the packages; like them, it is typed.
+TOOLS = ["benchmarks", "mutation"]
 
 
 @nox.session
@@ -98,6 +100,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Count the errors in the reference implementation that the suite notices (``-- --help``)."""
+    session.install("-e", ".[mutation]")
+    # Time after Ctrl-C to say that everything so far is kept.
+    session.run("python", "-m", "mutation", *session.posargs, interrupt_timeout=10.0)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting, and that the changelog fragments can be put together."""
     session.install(".[lint]")
@@ -110,7 +120,9 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of all three packages, and that the implementation fits the interface."""
     session.install("-e", ".[types]")
-    session.run("mypy", *PACKAGES, "benchmarks", "noxfile.py", "tests/interface_fits.py")
+    session.run(
+        "mypy", *PACKAGES, "benchmarks", "mutation", "noxfile.py", "tests/interface_fits.py"
+    )
 
 
 @nox.session

@@ -1,0 +1,125 @@
+"""The suite, ready to judge one copy of the project again and again."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+
+from .apart import NOT_APART
+from .warm import SOCKET, Answer, Request
+
+__all__ = ["PACKAGES", "Suite", "SuiteError"]
+
+PACKAGES = ("spec", "reference_impl", "conformance")
+"""What of a copy is put on the path, before whatever is installed."""
+
+_HERE = Path(__file__).parent.parent
+"""Where the plugin is taken from: an older commit that is mutated may not have it."""
+
+_TEST_TIMEOUT = 40
+"""Seconds for one test of the `local` backend. Alone, the longest takes a tenth of this; one that
+hangs is a mutant's doing."""
+
+_LONG_TEST_TIMEOUT = 300
+"""Seconds where a `multiprocessing.Queue` is flooded, which alone takes a minute."""
+
+_SHOWN = 20
+"""Lines of output."""
+
+
+class SuiteError(Exception):
+    """The suite cannot be run on a copy."""
+
+
+class Suite:
+    """The suite for one backend, on one copy of the project, collected and waiting.
+
+    Args:
+        copy: the copy's root; all packages of the project come from there.
+        backend: what is judged.
+
+    Raises:
+        SuiteError: the suite could not even be collected.
+    """
+
+    def __init__(self, copy: Path, backend: str) -> None:
+        self._log = copy / f"suite-{backend}.log"
+        path = os.pathsep.join(map(str, (*(copy / package for package in PACKAGES), _HERE)))
+        ours, theirs = socket.socketpair()
+        with theirs, self._log.open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                suite_command(backend),
+                cwd=copy,
+                # A module that is written twice in a second, each time with as many bytes, would
+                # be taken from what was compiled the first time.
+                env={
+                    **os.environ,
+                    "PYTHONPATH": path,
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "TMPDIR": str(copy / "tmp"),
+                    SOCKET: str(theirs.fileno()),
+                },
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self._socket = ours
+        self._lines = ours.makefile("rw", encoding="utf-8")
+        if not self._lines.readline():
+            raise SuiteError(self._end_of_log())
+
+    def run(self, request: Request) -> Answer:
+        """Run what is asked for, and return what came of it.
+
+        Raises:
+            SuiteError: it could not be run.
+        """
+        print(json.dumps(asdict(request)), file=self._lines, flush=True)
+        answer = self._lines.readline()
+        if not answer:
+            raise SuiteError(self._end_of_log())
+        found = Answer(**json.loads(answer))
+        if found.status == NOT_APART:
+            raise SuiteError(
+                f"{self._end_of_log()}\nEach run is in a PID namespace of its own, which takes "
+                "root's rights or user namespaces (sysctl user.max_user_namespaces)."
+            )
+        return found
+
+    def close(self) -> None:
+        """End the process that waits, and a run that is under way."""
+        self._lines.close()
+        self._socket.close()
+        self._process.wait()
+
+    def __enter__(self) -> Suite:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _end_of_log(self) -> str:
+        lines = self._log.read_text("utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-_SHOWN:])
+
+
+def suite_command(backend: str) -> Sequence[str]:
+    """Return the command that runs the suite, as the plugin asks for."""
+    timeout = _TEST_TIMEOUT if backend == "local" else _LONG_TEST_TIMEOUT
+    return [
+        *(sys.executable, "-m", "elastic_timer_conformance", f"--backend={backend}", "-q"),
+        *("-p", "mutation.warm", "-p", "no:cacheprovider", f"--timeout={timeout}"),
+    ]

@@ -1,0 +1,42 @@
+"""What is mutated, and which backends' runs are to notice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+__all__ = ["CONTROLS", "PACKAGE", "TARGETS", "TIMEOUTS", "path_of"]
+
+PACKAGE = "reference_impl/elastic_timer"
+
+_LOCAL = ("local",)
+
+TARGETS: Mapping[str, Sequence[str]] = {
+    "expires": _LOCAL,
+    "blocks": _LOCAL,
+    "timer_table": _LOCAL,
+    "api": _LOCAL,
+    # A multiprocessing.Queue is read by its own class here, which `local` has no use for.
+    "local_timer": ("local", "local-mp-queue"),
+    "process_server": _LOCAL,
+    "watchdog_loop": _LOCAL,
+    "worker": _LOCAL,
+    "reaper": _LOCAL,
+    "clock": _LOCAL,
+    "request_pipe": _LOCAL,
+    "exit_watch": _LOCAL,
+}
+"""The modules, each with the backends that the suite judges until one run fails."""
+
+TIMEOUTS: Mapping[str, float] = {"local": 1800.0, "local-mp-queue": 4500.0}
+"""Seconds after which a run counts as hanging, by backend: thirty times what it takes alone, for
+others may keep the machine busy. A test that hangs is ended long before; this is for what hangs
+outside of a test."""
+
+CONTROLS: Mapping[str, int] = {"local": 20, "local-mp-queue": 5}
+"""How often each backend is judged unmutated in between. A suite that fails for no reason once in
+ten runs is noticed by twenty with a probability of nearly nine in ten."""
+
+
+def path_of(module: str) -> str:
+    """Return where a module is, from the project's root."""
+    return f"{PACKAGE}/{module}.py"
