@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from elastic_timer_conformance.backend import Backend
@@ -65,6 +65,24 @@ class WatchedServer:
             for requests in expired.values()
             for request in requests
         )
+
+    def must_have(self, *timers: Timer, expired_by: float = float("inf"), why: str) -> None:
+        """Assert that these are all timers that have expired by a time, by default all there are.
+
+        `why` says in the message what has been done before.
+        """
+        found = Counter(self.timers(expired_by))
+        wanted = Counter(timers)
+        what = "the table" if expired_by == float("inf") else "what has expired"
+        assert found == wanted, (
+            f"{why}; then {what} lacks {self._named(wanted - found)}, "
+            f"and has {self._named(found - wanted)} beyond what it should"
+        )
+
+    def _named(self, timers: Counter[Timer]) -> str:
+        now = self.clock.time()
+        named = [f"{scope!r} of {who} ({at - now:+g} s)" for who, scope, at in timers.elements()]
+        return ", ".join(sorted(named)) or "nothing"
 
     def scopes(self, worker_id: Any) -> list[str]:
         """Return the scopes of the worker's timers, sorted."""

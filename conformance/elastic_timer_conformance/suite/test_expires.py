@@ -26,13 +26,33 @@ SOON = 0.3
 NEVER = 3600.0
 
 
+def check_refused(expires: Any) -> None:
+    """Assert that a block that has no client is refused, and not run."""
+    ran = False
+    raised: Exception | None = None
+    try:
+        with expires(after=1, scope="scope"):
+            ran = True
+    except Exception as error:
+        raised = error
+    assert not ran, "there is no client, and the block was run without a guard"
+    assert isinstance(raised, RuntimeError), (
+        f"there is no client, and entering the block raised {raised!r}, which is no RuntimeError"
+    )
+
+
+def check_guarded(client: Any) -> None:
+    """Assert that a client was called for one block, and for nothing else."""
+    calls = [call[:2] for call in client.calls]
+    assert calls == [("acquire", "scope"), ("release", "scope")], (
+        f"the block's client was to acquire 'scope' once and release it once; its calls: {calls}"
+    )
+
+
 @requirement("EXPIRES-CONFIGURED@ff51fa1b")
 def test_no_client(expires: Any, configured: Configure) -> None:
     configured(None)
-    ran = []
-    with pytest.raises(RuntimeError), expires(after=1, scope="scope"):
-        ran.append(True)
-    assert not ran, "the block was run without a guard"
+    check_refused(expires)
 
 
 @requirement("EXPIRES-CONFIGURED@ff51fa1b")
@@ -44,10 +64,19 @@ def test_configured_client_is_used_until_it_is_taken_away(
         configured(client)
         with expires(after=1, scope="scope"):
             pass
-        assert [call[:2] for call in client.calls] == [("acquire", "scope"), ("release", "scope")]
+        check_guarded(client)
     configured(None)
-    with pytest.raises(RuntimeError), expires(after=1, scope="scope"):
+    check_refused(expires)
+
+
+@requirement("EXPIRES-CONFIGURED@ff51fa1b")
+def test_a_client_that_was_given_is_not_configured(
+    expires: Any, configured: Configure, client: Any
+) -> None:
+    configured(None)
+    with expires(after=1, scope="scope", client=client):
         pass
+    check_refused(expires)
 
 
 @requirement("EXPIRES-CLIENT@817b2d0a")
@@ -58,9 +87,12 @@ def test_client_interaction(
     other = make_client()
     configured(other if other_configured else None)
     with expires(after=1, scope="scope", client=client):
-        assert [call[:2] for call in client.calls] == [("acquire", "scope")]
-    assert [call[:2] for call in client.calls] == [("acquire", "scope"), ("release", "scope")]
-    assert other.calls == []
+        calls = [call[:2] for call in client.calls]
+        assert calls == [("acquire", "scope")], (
+            f"inside the block its client was to have acquired 'scope' once; its calls: {calls}"
+        )
+    check_guarded(client)
+    assert other.calls == [], f"a client that was not given was called too: {other.calls}"
 
 
 @requirement("EXPIRES-DEADLINE@a7df9eaf")
@@ -70,7 +102,10 @@ def test_expiration_time_is_entry_plus_after(expires: Any, client: Any, after: f
     with expires(after=after, scope="scope", client=client):
         within = time.time()
     [(_, expiration_time)] = client.acquired
-    assert before + after <= expiration_time <= within + after
+    assert before + after <= expiration_time <= within + after, (
+        f"a block of {after} s was entered within {within - before:.6f} s, and its timer expires "
+        f"{expiration_time - before:.6f} s after that began"
+    )
 
 
 @requirement("EXPIRES-DEADLINE@a7df9eaf")
@@ -82,7 +117,10 @@ def test_time_counts_from_entry_not_from_creation(expires: Any, client: Any) -> 
     with manager:
         pass
     [(_, expiration_time)] = client.acquired
-    assert expiration_time >= before + 60
+    assert expiration_time >= before + 60, (
+        f"the timer of 60 s expires {expiration_time - before:.6f} s after the block was entered: "
+        "it counts from an earlier moment"
+    )
 
 
 class CustomBaseError(BaseException):
@@ -103,7 +141,9 @@ def test_exception_propagation(expires: Any, client: Any, kind: type[BaseExcepti
     except BaseException as caught:
         seen = caught
     assert seen is error, f"{error!r} was raised in the block, and {seen!r} came out"
-    assert client.calls[-1] == ("release", "scope")
+    assert client.armed == {}, (
+        f"{error!r} has left the block, and its timer is armed: {client.calls}"
+    )
 
 
 @requirement("EXPIRES-DECORATOR@db302fdd")

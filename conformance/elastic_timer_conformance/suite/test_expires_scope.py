@@ -69,6 +69,20 @@ def test_two_call_sites_have_two_scopes(expires: Any, client: Any) -> None:
 
 
 @requirement("EXPIRES-DEFAULT-SCOPE-DISTINCT@7e4a3e87")
+def test_two_files_of_one_name_have_two_scopes(expires: Any, client: Any) -> None:
+    blocks = []
+    for folder in ("first", "second"):
+        names: dict[str, Any] = {}
+        path = os.path.join(os.sep, folder, "train.py")
+        exec(compile("def block(expires, **given): return expires(**given)", path, "exec"), names)
+        blocks.append(names["block"])
+    with blocks[0](expires, after=60, client=client), blocks[1](expires, after=60, client=client):
+        assert len(client.armed) == 2, (
+            f"two files of one name, each with a block on its first line: {list(client.armed)}"
+        )
+
+
+@requirement("EXPIRES-DEFAULT-SCOPE-DISTINCT@7e4a3e87")
 def test_inner_block_does_not_disarm_an_outer_one(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:

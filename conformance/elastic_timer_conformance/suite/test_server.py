@@ -29,7 +29,7 @@ def test_start_waits_for_nobody(
 ) -> None:
     took = host.call(time_start, LONG_INTERVAL)
     measured("start", took)
-    assert took < allowance.signal
+    assert took < allowance.signal, f"start() took {took:.2f} s, with nothing to wait for"
 
 
 @requirement("SERVER-START-NONBLOCKING@f79675c5")
@@ -62,7 +62,10 @@ def test_stop_returns_in_time(
         worker.wait_for("flooding")
     took = host.call(time_stop, server.number)
     measured("stop", took)
-    assert took < max_interval + allowance.signal
+    waiting = "a worker sends without pause" if flooded else "nobody sends anything"
+    assert took < max_interval + allowance.signal, (
+        f"stop() took {took:.2f} s, with a max_interval of {max_interval} s, while {waiting}"
+    )
 
 
 def time_stop(agent: Agent, server: int) -> float:

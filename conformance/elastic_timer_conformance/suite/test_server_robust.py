@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,7 @@ from elastic_timer_conformance.harness.faults import hold_up_and_stop
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
 from elastic_timer_conformance.harness.processes import Host, HostDiedError, Server, Worker
+from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import follow, func
 
@@ -63,6 +65,12 @@ class Loops:
         """Wait until three watchdogs have begun."""
         assert self._several.wait(self._allowance.signal), "the watchdog loop does not run"
 
+    def must_end(self, why: str) -> None:
+        """Wait until no loop runs; `why` says in the message what was done to the server."""
+        for thread in list(self.threads):
+            thread.join(self._allowance.signal)
+            assert not thread.is_alive(), f"{why}, and a loop goes on"
+
 
 @requirement("SERVER-START-IDEMPOTENT@fc84e23b")
 def test_starting_twice_runs_one_loop(
@@ -84,9 +92,7 @@ def test_starting_twice_runs_one_loop(
     loops.wait_for_several()
     backend.stop_server(server)
     assert len(loops.threads) == 1, f"{len(loops.threads)} watchdog loops run"
-    [thread] = loops.threads
-    thread.join(allowance.signal)
-    assert not thread.is_alive(), "the loop goes on after a single stop"
+    loops.must_end("started twice and stopped once")
 
 
 @requirement("SERVER-START-IDEMPOTENT@fc84e23b")
@@ -113,6 +119,19 @@ def test_a_server_that_was_started_twice_enforces_and_stops_at_once(
     assert waiting.is_alive, "a server that was started twice and stopped once goes on reaping"
 
 
+@requirement("SERVER-START-IDEMPOTENT@fc84e23b")
+def test_starting_again_leaves_the_table_alone(
+    watched: Callable[..., WatchedServer], worker_ids: list[Any], backend: Backend
+) -> None:
+    one = watched()
+    one.server.start()
+    one.register(one.request(worker_ids[0], "scope", 60))
+    before = one.timers()
+    one.server.start()
+    one.must_have(*before, why="a server that runs was started again")
+    backend.stop_server(one.server)
+
+
 @requirement("SERVER-STOP-IDEMPOTENT@4e66e3f2")
 def test_stopping_before_the_start_changes_nothing(
     open_server: Any, backend: Backend, allowance: Allowance
@@ -136,13 +155,12 @@ def test_stopping_twice_is_stopping_once(
     server.start()
     loops.wait_for_several()
     backend.stop_server(server)
+    loops.must_end("stopped once")
     begun = loops.begun
     backend.stop_server(server)
     backend.stop_server(server)
-    for thread in loops.threads:
-        thread.join(allowance.signal)
-        assert not thread.is_alive()
-    assert loops.begun == begun
+    loops.must_end("stopped three times")
+    assert loops.begun == begun, "stopping again has let a watchdog begin"
 
 
 @requirement("SERVER-RESTART@59bc76e0")

@@ -41,27 +41,27 @@ def test_valid_timers(table: WatchedServer, worker_ids: list[Any], allowance: Al
         _valid_timer(table, first, "two", 61),
         _valid_timer(table, second, "one", 62),
     )
-    expected = sorted(
-        [(first, "one", now + 60), (first, "two", now + 61), (second, "one", now + 62)]
-    )
+    expected = [(first, "one", now + 60), (first, "two", now + 61), (second, "one", now + 62)]
     end = time.monotonic() + allowance.signal
-    while table.timers() != expected:
-        assert time.monotonic() < end, f"the table is {table.timers()}, and not {expected}"
+    while table.timers() != sorted(expected) and time.monotonic() < end:
         table.run_watchdog()
     table.run_watchdog()
-    assert table.reaped == [], "reaped for a timer that has not expired"
-    assert table.timers(now) == []
-    assert table.timers(now + 60) == [(first, "one", now + 60)]
+    assert table.reaped == [], (
+        f"three timers with a minute left were acquired, and {table.reaped} reaped for them"
+    )
+    table.must_have(*expected, why="three timers were acquired")
+    table.must_have(expired_by=now + 59, why="the first of three timers expires after 60 s")
+    table.must_have(expected[0], expired_by=now + 60.5, why="the second expires after 61 s")
 
 
 @requirement("SERVER-REGISTER@7c525437")
 def test_an_empty_list_changes_nothing(table: WatchedServer, worker_ids: list[Any]) -> None:
     table.register()
-    assert table.timers() == []
+    table.must_have(why="an empty list was registered")
     table.register(_valid_timer(table, worker_ids[0], "scope"))
     before = table.timers()
     table.register()
-    assert table.timers() == before
+    table.must_have(*before, why="a timer and then an empty list were registered")
 
 
 @requirement("SERVER-REGISTER-RELEASE@51321442")
@@ -79,20 +79,27 @@ def test_acquire_release(table: WatchedServer, worker_ids: list[Any], at_once: b
     for part in [requests] if at_once else [[request] for request in requests]:
         table.register(*part)
     later = table.clock.time() + 60
-    assert table.timers() == sorted([(first, "other", later), (second, "scope", later)])
+    table.must_have(
+        *[(first, "other", later), (second, "scope", later)],
+        why=f"'scope' of {first} was acquired, and released twice",
+    )
 
 
 @requirement("SERVER-REGISTER-REPLACE@dd4900ba")
 def test_registering_again_replaces(table: WatchedServer, worker_ids: list[Any]) -> None:
     worker = worker_ids[0]
+    why = ""
     for after in (60, 120, 30, 30):
+        why += f"{', then' if why else 'acquired'} for {after} s"
         table.register(_valid_timer(table, worker, "scope", after))
         expiration_time = table.clock.time() + after
-        assert table.timers() == [(worker, "scope", expiration_time)]
-        assert table.timers(math.nextafter(expiration_time, 0)) == []
-        assert table.timers(expiration_time) == [(worker, "scope", expiration_time)]
+        timer = (worker, "scope", expiration_time)
+        table.must_have(timer, why=why)
+        # A millisecond to either side: to the last bit it is SERVER-EXPIRED-INCLUSIVE's.
+        table.must_have(expired_by=expiration_time - 0.001, why=why)
+        table.must_have(timer, expired_by=expiration_time + 0.001, why=why)
     table.register(_release_timer(table, worker, "scope"))
-    assert table.timers() == []
+    table.must_have(why=f"{why}, and released once")
 
 
 @requirement("SERVER-REGISTER-ORDER@48835f22")
@@ -117,8 +124,9 @@ def test_requests_take_effect_in_order(
     in_one.register(*requests)
     for request in requests:
         one_by_one.register(request)
-    assert in_one.timers() == sorted((*key, at) for key, at in expected.items())
-    assert one_by_one.timers() == in_one.timers()
+    timers = [(*key, at) for key, at in expected.items()]
+    in_one.must_have(*timers, why="100 requests were registered in one list")
+    one_by_one.must_have(*timers, why="100 requests were registered one by one")
 
 
 @requirement("SERVER-CLEAR@69007bea")
@@ -132,13 +140,13 @@ def test_clear_drops_the_timers_of_given_workers(
         _valid_timer(table, second, "one"),
         _expired_timer(table, second, "two"),
     )
-    kept = [(second, "one", table.clock.time() + 60), (second, "two", table.clock.time() - 60)]
+    before = table.timers()
+    kept = [timer for timer in before if timer[0] == second]
     table.server.clear_timers(set())
-    assert len(table.timers()) == 4
-    table.server.clear_timers({first, third})
-    assert table.timers() == kept
-    table.server.clear_timers({first, third})
-    assert table.timers() == kept
+    table.must_have(*before, why="no worker was cleared")
+    for times in ("", " again"):
+        table.server.clear_timers({first, third})
+        table.must_have(*kept, why=f"{first} and {third}, which has no timers, were cleared{times}")
 
 
 @requirement("SERVER-EXPIRED-INCLUSIVE@3558c3e7")
@@ -148,15 +156,18 @@ def test_expired_means_at_or_before(
 ) -> None:
     table.register(_valid_timer(table, worker_ids[0], "scope", after))
     expiration_time = table.clock.time() + after
-    expected = [(worker_ids[0], "scope", expiration_time)]
-    assert table.timers(math.nextafter(expiration_time, -math.inf)) == []
-    assert table.timers(expiration_time) == expected
-    assert table.timers(math.nextafter(expiration_time, math.inf)) == expected
+    timer = (worker_ids[0], "scope", expiration_time)
+    just_before = math.nextafter(expiration_time, -math.inf)
+    just_after = math.nextafter(expiration_time, math.inf)
+    table.must_have(expired_by=just_before, why="asked one float before the expiration time")
+    table.must_have(timer, expired_by=expiration_time, why="asked at the expiration time")
+    table.must_have(timer, expired_by=just_after, why="asked one float after the expiration time")
 
 
 @requirement("SERVER-EXPIRED-GROUPED@6e5889dc")
 def test_expired_are_grouped_by_worker(table: WatchedServer, worker_ids: list[Any]) -> None:
     none, some, only = worker_ids
+    now = table.clock.time()
     table.register(
         _valid_timer(table, none, "one"),
         _valid_timer(table, some, "one"),
@@ -164,9 +175,15 @@ def test_expired_are_grouped_by_worker(table: WatchedServer, worker_ids: list[An
         _expired_timer(table, some, "three", 2),
         _expired_timer(table, only, "one"),
     )
-    answers = [table.server.get_expired_timers(table.clock.time()) for _ in range(2)]
-    for answer in answers:
-        assert set(answer) == {some, only}
-        assert sorted(request.scope_id for request in answer[some]) == ["three", "two"]
-        assert [request.scope_id for request in answer[only]] == ["one"]
-    assert len(table.timers()) == 5
+    before = table.timers()
+    for times in ("once", "twice"):
+        expired = table.server.get_expired_timers(now)
+        assert set(expired) == {some, only}, (
+            f"{some} and {only} have expired timers, and the keys are {sorted(expired)}"
+        )
+        table.must_have(
+            *[(some, "two", now - 1), (some, "three", now - 2), (only, "one", now - 60)],
+            expired_by=now,
+            why=f"asked {times} what has expired",
+        )
+    table.must_have(*before, why="asked twice what has expired")
