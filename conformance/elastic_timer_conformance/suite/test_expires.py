@@ -35,7 +35,7 @@ def check_refused(expires: Any) -> None:
             ran = True
     except Exception as error:
         raised = error
-    assert not ran, "there is no client, and the block was run without a guard"
+    assert not ran, "there is no client, and the block was run all the same"
     assert isinstance(raised, RuntimeError), (
         f"there is no client, and entering the block raised {raised!r}, which is no RuntimeError"
     )
@@ -74,7 +74,7 @@ def test_a_client_that_was_given_is_not_configured(
     expires: Any, configured: Configure, client: Any
 ) -> None:
     configured(None)
-    with expires(after=1, scope="scope", client=client):
+    with expires(after=60, scope="scope", client=client):
         pass
     check_refused(expires)
 
@@ -154,16 +154,19 @@ def test_guards_each_call_of_a_decorated_function(expires: Any, client: Any) -> 
         return left + right
 
     add = expires(after=60, scope="scope", client=client)(add_)
-    assert add.__name__ == "add_"
-    assert add.__doc__ == "Add two numbers."
-    assert client.calls == []
-    assert add(1, right=2) == 3
-    assert client.armed == {}
+    assert (add.__name__, add.__doc__) == ("add_", "Add two numbers."), (
+        f"the decorated function has lost its name or its docstring: {add.__name__}, {add.__doc__}"
+    )
+    assert client.calls == [], f"not called yet, and its client was: {client.calls}"
+    assert add(1, right=2) == 3, "the return value is lost"
+    assert client.armed == {}, f"the function has returned, and its timer is armed: {client.calls}"
     time.sleep(0.02)  # see test_time_counts_from_entry_not_from_creation
     before = time.time()
-    assert add(3, 4) == 7
-    assert client.acquired[1][1] >= before + 60
-    assert client.armed == {}
+    assert add(3, 4) == 7, "the return value is lost"
+    assert client.acquired[1][1] >= before + 60, (
+        "the second call's timer counts from before the call"
+    )
+    assert client.armed == {}, f"the function has returned, and its timer is armed: {client.calls}"
 
 
 @requirement("EXPIRES-EXCEPTION@54169dd3")

@@ -235,10 +235,11 @@ async def meet_in_tasks(meeting: Meeting) -> None:
                 meeting.look_together()
         second_is_out.set()
 
-    tasks = [asyncio.create_task(enter(True))]
-    await first_is_in.wait()
-    tasks.append(asyncio.create_task(enter(False)))
-    await asyncio.gather(*tasks)
+    # A task that fails ends the wait for what it was to do.
+    async with asyncio.TaskGroup() as group:
+        group.create_task(enter(True))
+        await first_is_in.wait()
+        group.create_task(enter(False))
 
 
 @requirement("EXPIRES-THREADS@f022affc")
@@ -254,7 +255,9 @@ def test_a_scope_that_is_given_is_shared_by_threads(
 ) -> None:
     meeting = Meeting(expires, client)
     meet_in_threads(meeting, allowance, scope="scope")
-    assert list(meeting.together) == ["scope"], f"the timers were {list(meeting.together)}"
+    assert list(meeting.together) == ["scope"], (
+        f"two threads gave the scope 'scope', and the timers were {list(meeting.together)}"
+    )
     assert client.armed == {}
 
 
@@ -300,11 +303,18 @@ def test_task_that_hangs_is_found(
 def test_what_is_no_duration_is_refused(
     expires: Callable[..., Any], client: Any, after: Any, error: type[Exception]
 ) -> None:
-    ran = []
-    with pytest.raises(error), expires(after=after, scope="scope", client=client):
-        ran.append(True)
-    assert client.calls == [], "a request was sent all the same"
-    assert not ran, "the block was run all the same"
+    ran = False
+    raised: Exception | None = None
+    try:
+        with expires(after=after, scope="scope", client=client):
+            ran = True
+    except Exception as refusal:
+        raised = refusal
+    assert not ran, f"{after!r} is no duration, and the block was run all the same"
+    assert client.calls == [], f"{after!r} is no duration, and what was sent is {client.calls}"
+    assert isinstance(raised, error), (
+        f"{after!r} is no duration, and was not refused by {error.__name__} but by {raised!r}"
+    )
 
 
 @requirement("EXPIRES-INVALID@e5d569d2")
@@ -312,10 +322,19 @@ def test_what_is_no_duration_is_refused(
 def test_a_negative_duration_has_expired_and_is_no_release(
     expires: Any, client: Any, after: float
 ) -> None:
-    with expires(after=after, scope="scope", client=client):
-        [(scope, expiration_time)] = client.acquired
-        assert scope == "scope"
-        assert 0 <= expiration_time <= time.time()
+    refused = None
+    try:
+        with expires(after=after, scope="scope", client=client):
+            [(scope, expiration_time)] = client.acquired
+            now = time.time()
+    except (TypeError, ValueError) as error:
+        refused = error
+    assert refused is None, f"{after} s are a duration, and were refused: {refused!r}"
+    assert scope == "scope"
+    assert expiration_time >= 0, (
+        f"a block of {after} s was acquired until {expiration_time}, which is a release"
+    )
+    assert expiration_time <= now, f"a block of {after} s expires {expiration_time - now} s later"
     assert client.armed == {}
 
 

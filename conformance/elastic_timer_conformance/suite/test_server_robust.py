@@ -128,8 +128,8 @@ def test_starting_again_leaves_the_table_alone(
     one.register(one.request(worker_ids[0], "scope", 60))
     before = one.timers()
     one.server.start()
-    one.must_have(*before, why="a server that runs was started again")
     backend.stop_server(one.server)
+    one.must_have(*before, why="a server that runs was started again")
 
 
 @requirement("SERVER-STOP-IDEMPOTENT@4e66e3f2")

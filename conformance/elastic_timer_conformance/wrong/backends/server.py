@@ -1,0 +1,71 @@
+"""Wrong servers: starting and stopping."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from elastic_timer import LocalTimerServer
+
+from elastic_timer_conformance.backends.local import LocalBackend
+from elastic_timer_conformance.wrong.breach import breaks
+
+# Seconds that a wrong start() or stop() takes at the most: above the allowance that the suite has
+# for what is known to be wrong, and soon over.
+PATIENCE = 2.0
+
+
+class _WaitsForTheFirst(LocalTimerServer):
+    def start(self) -> None:
+        super().start()
+        begin, end = self.get_last_progress_time(), time.monotonic() + PATIENCE
+        while self.get_last_progress_time() == begin and time.monotonic() < end:
+            time.sleep(0.01)
+
+
+@breaks("SERVER-START-NONBLOCKING", seen="with nothing to wait for")
+class StartWaitsForAWatchdog(LocalBackend):
+    """`start()` returns when the first watchdog has ended, after two seconds at the latest."""
+
+    server_class = _WaitsForTheFirst
+
+
+class _ReadsAll(LocalTimerServer):
+    def stop(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while self._request_queue.size() and time.monotonic() < end:
+            time.sleep(0.001)
+        super().stop()
+
+
+@breaks("SERVER-STOP-BOUNDED", seen="while a worker sends without pause")
+class StopReadsAll(LocalBackend):
+    """`stop()` waits until there is nothing to read any more, two seconds at the most."""
+
+    server_class = _ReadsAll
+
+
+class _GoesOn(LocalTimerServer):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if 0.01 < self._max_interval < 0.05:
+            run_watchdog = self._loop._watchdog
+
+            def run_three_more_when_stopped() -> None:
+                run_watchdog()
+                if self._loop._stopped.is_set():
+                    for _ in range(3):
+                        # So that stop() has returned before the last of them at any rate.
+                        time.sleep(0.1)
+                        run_watchdog()
+
+            self._loop._watchdog = run_three_more_when_stopped
+            # This is all that stop() waits for the loop.
+            self._loop._max_interval = 0.0
+
+
+@breaks("SERVER-STOP-BOUNDED", seen="a watchdog began after stop() had returned")
+class LoopGoesOn(LocalBackend):
+    """A loop with an interval of 20 ms has three more watchdogs after `stop()` has returned."""
+
+    server_class = _GoesOn
