@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a few minutes in the place of about forty: only shows that everything works",
+        help="a few minutes in the place of about twenty: only shows that everything works",
     )
     parser.add_argument(
         "--real-time",

@@ -25,6 +25,10 @@ longest scopes here, of about 130 bytes a request."""
 KINDS: dict[str, str | None] = {"explicit": "step", "default": None, "processor": "step"}
 """What is timed, and with which scope."""
 
+_BATCHES = {"explicit": 5, "default": 1, "processor": 3}
+"""Batches that make a sample: of what takes milliseconds a block, and of what is waited for after
+each, there need not be as many."""
+
 
 def measure(contender: str, settings: Mapping[str, Any]) -> Samples:
     """Have pyperf run a worker for each kind of cost."""
@@ -39,7 +43,7 @@ def measure(contender: str, settings: Mapping[str, Any]) -> Samples:
                     *(sys.executable, "-m", f"{__package__}.block_worker"),
                     *(f"--contender={contender}", f"--kind={kind}", "--quiet"),
                     *("--processes=1", f"--warmups={settings['warmups']}"),
-                    *(f"--values={settings['values']}", f"--loops={settings['batches']}"),
+                    *(f"--values={settings['values']}", f"--loops={_BATCHES[kind]}"),
                     f"--output={result}",
                 ],
                 check=True,
@@ -81,13 +85,14 @@ MEASUREMENT = Measurement(
     reference="torch-local",
     full=Plan(
         _ENTRANTS,
+        # Many rounds of few samples: how fast a machine is changes from one minute to the next.
         rounds=7,
-        settings={"kinds": list(KINDS), "warmups": 1, "values": 5, "batches": 5},
+        settings={"kinds": list(KINDS), "warmups": 1, "values": 4},
     ),
     quick=Plan(
         _ENTRANTS,
         rounds=1,
-        settings={"kinds": list(KINDS), "warmups": 1, "values": 3, "batches": 3},
+        settings={"kinds": list(KINDS), "warmups": 1, "values": 3},
     ),
     measure=measure,
 )

@@ -96,7 +96,7 @@ def _hang(contender: Contender, after: float, end: Any) -> None:
     contender.hang(after, entered)
 
 
-_SOON = {"lanes": 1, "after": [0.05, 0.1], "server": {}}
+_SOON = {"lanes": 1, "after": [0.03, 0.06], "server": {}}
 _TUNED = Entrant(
     "torch-local:tuned",
     "PyTorch local, max_interval=0.01",
@@ -119,7 +119,7 @@ MEASUREMENT = Measurement(
         " end to an observer, servers at their defaults. The worker has been in another block"
         " before. One worker hangs at a time; PyTorch's"
         " servers, which look at their timers once in 60 s (local, unless requests arrive) and in"
-        " 10 s (file), get a server each for 20 workers side by side, and timers of a length that"
+        " 10 s (file), get a server each for 30 workers side by side, and timers of a length that"
         " is drawn evenly from one such interval. PyTorch's local server is also measured at the"
         " interval of its own documentation's example, 0.01 s. `faulthandler` and `setitimer` end"
         " the process from inside."
@@ -129,13 +129,13 @@ MEASUREMENT = Measurement(
     full=Plan(
         (
             *_DIRECT,
-            _torch("torch-local", waves=1, lanes=20, after=[0.05, 60.0]),
+            _torch("torch-local", waves=1, lanes=30, after=[0.05, 60.0]),
             _TUNED,
-            _torch("torch-file", waves=2, lanes=20, after=[0.05, 10.0]),
+            _torch("torch-file", waves=2, lanes=30, after=[0.05, 10.0]),
             *_OTHERS,
         ),
-        rounds=3,
-        settings={**_SOON, "waves": 100},
+        rounds=2,
+        settings={**_SOON, "waves": 150},
     ),
     # Without PyTorch's local server at its defaults, which takes a minute and more.
     quick=Plan(

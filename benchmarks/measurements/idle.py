@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from ..contenders import FAR_AWAY, make_backend
-from ..harness.measurement import Measurement, Plan, Quantity, Samples, entrants
+from ..contenders import CONTENDERS, FAR_AWAY, Side, make_backend
+from ..harness.measurement import Entrant, Measurement, Plan, Quantity, Samples, entrants
 from .client_process import Sender
 from .scratch import scratch_directory
 
@@ -55,7 +55,13 @@ def _watch(backend: Any, server: Any) -> float:
     return time.thread_time() - before
 
 
-_ENTRANTS = entrants("shared-memory", "local", "file", "torch-local", "torch-file")
+_TORCH_FILE = Entrant(
+    "torch-file",
+    CONTENDERS["torch-file"].label,
+    Side.PYTORCH,
+    {"warmups": 1, "watchdogs": 5},  # each of them takes most of a second
+)
+_ENTRANTS = (*entrants("shared-memory", "local", "file", "torch-local"), _TORCH_FILE)
 _TIMERS = (1_000, 10_000, 100_000, 1_000_000)
 
 MEASUREMENT = Measurement(
@@ -74,7 +80,9 @@ MEASUREMENT = Measurement(
         _ENTRANTS, rounds=3, settings={"timers": list(_TIMERS), "warmups": 2, "watchdogs": 15}
     ),
     quick=Plan(
-        _ENTRANTS, rounds=1, settings={"timers": list(_TIMERS), "warmups": 1, "watchdogs": 3}
+        entrants(*(entrant.name for entrant in _ENTRANTS)),
+        rounds=1,
+        settings={"timers": list(_TIMERS), "warmups": 1, "watchdogs": 3},
     ),
     measure=measure,
 )

@@ -88,7 +88,7 @@ MEASUREMENT = Measurement(
         Quantity("files", "files in memory", "bytes", compared=False),
     ),
     reference="torch-local",
-    full=Plan(_ENTRANTS, rounds=3, settings={"timers": 100_000}),
+    full=Plan(_ENTRANTS, rounds=2, settings={"timers": 100_000}),
     quick=Plan(_ENTRANTS, rounds=1, settings={"timers": 25_000}),
     measure=measure,
 )

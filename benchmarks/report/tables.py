@@ -12,6 +12,9 @@ from ..measurements import MEASUREMENTS
 from .figures import figure, times
 from .targets import verdicts
 
+_IDLE = 1.0
+"""Load average up to which a machine counts as idle: the benchmark itself makes that much."""
+
 __all__ = ["measurement_section", "origin_table", "results_page", "target_table"]
 
 
@@ -46,6 +49,13 @@ def origin_table(results: Results) -> str:
         ("Command", f"`{results.command}`"),
     ]
     text = _table(("", ""), rows)
+    before, after = results.load
+    if max(before, after - _IDLE) > _IDLE:
+        text += (
+            "\n\n**The machine was not idle.** What runs before all others loses to other programs"
+            " a share of the caches, and of the core where two processors are one; what does not,"
+            " also its turns. Times are longer than on an idle machine, and differ more."
+        )
     if results.quick:
         text += (
             "\n\n**These are the figures of a quick run:** they show that everything works, and"

@@ -1,9 +1,9 @@
 """A request as one line of bytes, and back.
 
-A line is ``timer ``, a head of fixed length, and the scope in UTF-8. The head has, in network
-order, the worker's pid and start time (integers of 8 bytes), when the timer expires on the wall
-clock and on the monotonic clock (floats of 8 bytes), and the scope's length (2 bytes), by which a
-line that was cut short is noticed. A newline inside is escaped, and so is the escape character.
+A line is ``timer ``, when the timer expires, and which timer is meant. In network order, that is
+the time on the wall clock and on the monotonic clock (floats of 8 bytes), the worker's pid and
+start time (integers of 8 bytes), the scope's length (2 bytes), by which a line that was cut short
+is noticed, and the scope in UTF-8. A newline inside is escaped, and so is the escape character.
 
 A line is written with a newline before and after it: bytes that somebody else left in the pipe can
 then never become part of a request.
@@ -24,12 +24,12 @@ __all__ = ["RequestReader", "request_line"]
 _KNOWN_WORKERS = 4096
 """Worker ids to keep for reuse, so that a worker's next request need not make its id again."""
 
-_KNOWN_RELEASES = 4096
-"""Releases to keep for reuse: a worker releases the same few timers again and again."""
+_KNOWN_TIMERS = 4096
+"""Timers, and releases of them, to keep for reuse: a worker goes round through the same few."""
 
 _KIND = b"timer "
-_WORKER = struct.Struct(">qq")
-_HEAD = struct.Struct(f">{len(_KIND)}s{_WORKER.size}sddH")
+_HEAD = struct.Struct(f">{len(_KIND)}sdd")
+_TIMER = struct.Struct(">qqH")
 _HEAD_SIZE = _HEAD.size
 
 _ESCAPE, _ESCAPED_ESCAPE, _ESCAPED_NEWLINE = b"\x10", b"\x10e", b"\x10n"
@@ -66,10 +66,10 @@ def request_line(request: TimerRequest) -> bytes:
         raise ValueError(f"the expiration time must be a number: {request!r}")
     scope = scope_id.encode("utf-8", "surrogatepass")
     try:
-        worker = _WORKER.pack(worker_id, start)
+        timer = _TIMER.pack(worker_id, start, min(len(scope), _LONGEST_SCOPE))
     except struct.error:
         raise ValueError(f"a worker id takes 64 bits at most: {request!r}") from None
-    line = _HEAD.pack(_KIND, worker, epoch, deadline, min(len(scope), _LONGEST_SCOPE)) + scope
+    line = _HEAD.pack(_KIND, epoch, deadline) + timer + scope
     if _ESCAPE_BYTE in line or _NEWLINE_BYTE in line:
         line = line.replace(_ESCAPE, _ESCAPED_ESCAPE).replace(b"\n", _ESCAPED_NEWLINE)
     return b"\n%b\n" % line
@@ -78,11 +78,12 @@ def request_line(request: TimerRequest) -> bytes:
 class RequestReader(LineReader):
     """Puts requests together from the pieces in which they arrive."""
 
-    __slots__ = ("_releases", "_workers")
+    __slots__ = ("_releases", "_timers", "_workers")
 
     def __init__(self) -> None:
         super().__init__()
-        self._workers: dict[bytes, WorkerId] = {}
+        self._workers: dict[tuple[int, int], WorkerId] = {}
+        self._timers: dict[bytes, tuple[WorkerId, str]] = {}
         self._releases: dict[bytes, TimerRequest] = {}
 
     def request(self, line: bytes) -> TimerRequest:
@@ -97,19 +98,13 @@ class RequestReader(LineReader):
         if _ESCAPE_BYTE in line:
             plain = line.replace(_ESCAPED_NEWLINE, b"\n").replace(_ESCAPED_ESCAPE, _ESCAPE)
         try:
-            kind, worker, expiration, due, length = _HEAD.unpack_from(plain)
+            kind, expiration, due = _HEAD.unpack_from(plain)
         except struct.error:
             raise ValueError(f"it has {len(plain)} bytes, fewer than any request") from None
         if kind != _KIND:
             raise ValueError("it does not begin with 'timer '")
-        scope = plain[_HEAD_SIZE:]
-        if len(scope) != length:
-            raise ValueError(f"its scope has {len(scope)} bytes and was to have {length}")
-        worker_id = self._workers.get(worker) or self._meet(worker)
-        try:
-            scope_id = scope.decode()
-        except UnicodeDecodeError:  # lone surrogates are text too; naming a handler costs more
-            scope_id = scope.decode("utf-8", "surrogatepass")
+        timer = plain[_HEAD_SIZE:]
+        worker_id, scope_id = self._timers.get(timer) or self._meet(timer)
         if expiration < 0:
             return self._released(line, TimerRequest(worker_id, scope_id, expiration))
         # False for NaN too, and cheaper than asking whether each is finite.
@@ -125,14 +120,28 @@ class RequestReader(LineReader):
         request.expiration_time = instant
         return request
 
-    def _meet(self, worker: bytes) -> WorkerId:
+    def _meet(self, timer: bytes) -> tuple[WorkerId, str]:
+        """Return whose timer is meant, and its scope, or raise ValueError."""
+        try:
+            pid, start, length = _TIMER.unpack_from(timer)
+        except struct.error:
+            raise ValueError(
+                f"it has {_HEAD_SIZE + len(timer)} bytes, fewer than any request"
+            ) from None
+        scope = timer[_TIMER.size :]
+        if len(scope) != length:
+            raise ValueError(f"its scope has {len(scope)} bytes and was to have {length}")
+        scope_id = scope.decode("utf-8", "surrogatepass")  # lone surrogates are text too
         if len(self._workers) >= _KNOWN_WORKERS:
             self._workers.clear()
-        worker_id = self._workers[worker] = WorkerId(*_WORKER.unpack(worker))
-        return worker_id
+        worker_id = self._workers.setdefault((pid, start), WorkerId(pid, start))
+        if len(self._timers) >= _KNOWN_TIMERS:
+            self._timers.clear()
+        known = self._timers[timer] = worker_id, scope_id
+        return known
 
     def _released(self, line: bytes, request: TimerRequest) -> TimerRequest:
-        if len(self._releases) >= _KNOWN_RELEASES:
+        if len(self._releases) >= _KNOWN_TIMERS:
             self._releases.clear()
         self._releases[line] = request
         return request

@@ -9,7 +9,7 @@ import pytest
 from elastic_timer.api import TimerRequest
 from elastic_timer.clock import Instant
 from elastic_timer.line_reader import _LONGEST_LINE
-from elastic_timer.request_line import RequestReader, request_line
+from elastic_timer.request_line import _KNOWN_TIMERS, RequestReader, request_line
 from elastic_timer.worker import WorkerId
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,7 +76,7 @@ def test_no_bytes_make_the_reader_raise(pieces):
 def line(kind=b"timer ", worker=(7, 3), times=(1000.0, 5.0), scope=b"scope", length=None):
     """A line with whatever is to be wrong about it."""
     length = len(scope) if length is None else length
-    return kind + struct.pack(">qqddH", *worker, *times, length) + scope
+    return kind + struct.pack(">ddqqH", *times, *worker, length) + scope
 
 
 def test_a_line_is_what_it_is_said_to_be():
@@ -118,6 +118,18 @@ def test_a_worker_that_is_met_again_has_the_same_id_object():
     line = request_line(TimerRequest(WorkerId(7, 3), "a", -1.0))
     (first, second), _ = reader.feed(line + line)
     assert first.worker_id is second.worker_id
+
+
+def test_more_timers_than_are_kept_for_reuse_are_told_apart_all_the_same():
+    reader = RequestReader()
+    requests = [
+        TimerRequest(WorkerId(number // 3, 3), f"scope {number}", time)
+        for number in range(2 * _KNOWN_TIMERS)
+        for time in (Instant(1000.0, 5.0), -1.0)
+    ]
+    received, malformed = reader.feed(b"".join(map(request_line, requests)))
+    assert not malformed
+    assert list(map(everything, received)) == list(map(everything, requests))
 
 
 def test_releases_that_are_alike_are_the_same_object():
