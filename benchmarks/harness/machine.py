@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["describe_machine", "go_before_everything_else", "load_average", "versions"]
+__all__ = [
+    "describe_machine",
+    "go_before_everything_else",
+    "let_the_harness_go_first",
+    "load_average",
+    "take_turns_with_each_other",
+    "versions",
+]
 
 _ROOT = Path(__file__).parent.parent.parent
 _POLICIES = {os.SCHED_OTHER: "normal", os.SCHED_FIFO: "before all others (SCHED_FIFO)"}
+_HARNESS_PRIORITY = 2
+"""Of those that go before everything else, the harness goes first; 1 is the lowest."""
 _DISTRIBUTIONS = ("elastic-timer", "torch", "numpy", "pyperf")
 
 
@@ -35,7 +45,27 @@ def go_before_everything_else() -> None:
     Raises:
         PermissionError: this user may not do that.
     """
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_HARNESS_PRIORITY))
+
+
+def let_the_harness_go_first() -> None:
+    """Have whoever has started this process be able to end it, whatever it does."""
+    if os.sched_getscheduler(0) == os.SCHED_FIFO:
+        os.sched_setparam(0, os.sched_param(_HARNESS_PRIORITY - 1))
+
+
+def take_turns_with_each_other() -> None:
+    """Have the processes that this one starts share the processors, even before everything else.
+
+    Under SCHED_FIFO, one that never waits lets none of the others run, the server included. So
+    they get turns, but at the highest priority that there is for those who take turns.
+    """
+    if os.sched_getscheduler(0) == os.SCHED_FIFO:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+        # Where sessions take turns with each other, their own priority counts; see sched(7).
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text("-20", "ascii")
 
 
 def load_average() -> float:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .machine import let_the_harness_go_first
 from .measurement import Entrant, Measurement, Plan, Samples
 
 __all__ = ["TurnError", "take_turn"]
@@ -72,6 +73,7 @@ def _end_group(process: subprocess.Popen[str]) -> None:
 def _main(name: str, contender: str, settings: str, answer: str) -> None:
     from ..measurements import MEASUREMENTS
 
+    let_the_harness_go_first()
     samples = MEASUREMENTS[name].measure(contender, json.loads(settings))
     Path(answer).write_text(json.dumps(samples), "utf-8")
 

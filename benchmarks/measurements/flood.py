@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..contenders import Backend, make_backend
+from ..harness.machine import take_turns_with_each_other
 from ..harness.measurement import Measurement, Plan, Quantity, Samples, entrants
 from .scratch import scratch_directory
 
@@ -111,6 +112,7 @@ class _Crew:
 
 def measure(contender: str, settings: Mapping[str, Any]) -> Samples:
     """Flood a server for a while."""
+    take_turns_with_each_other()
     with scratch_directory() as directory:
         backend = make_backend(contender, directory)
         with backend.serving() as server:
@@ -160,7 +162,8 @@ MEASUREMENT = Measurement(
         " Healthy workers that are reaped are replaced; reaped *falsely* is one that had left every"
         " block in time, *held up* one that its own acquire or release kept for 0.5 s or more. Hung"
         " workers that live on when the flood ends are *missed*. PyTorch's file server ends its own"
-        " process at the first reaping."
+        " process at the first reaping. The workers and the server take turns on the processors,"
+        " also in a run that goes before all others: there, at the priority -20."
     ),
     quantities=(
         Quantity("false_reaps", "reaped falsely", "count", statistic="total", compared=False),
