@@ -34,8 +34,9 @@ MAX_INTERVAL = 0.2
 # What the healthy worker's blocks may take; then, longer, when the hung worker is to be reaped, so
 # that a server that reaps it has passed the healthy one's deadline.
 HEALTHY, HUNG = 2.0, 2.5
-# For a process to start, import PyTorch and come to the point, on a machine that is very busy.
-ENOUGH = 60.0
+# For a process to start, import PyTorch and come to the point: two seconds, but a hundred on a
+# machine with ten times as much to do as it has processors.
+ENOUGH = 300.0
 
 Start = Callable[..., BaseProcess]
 

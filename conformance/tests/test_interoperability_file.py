@@ -35,8 +35,9 @@ MAX_INTERVAL = 0.1
 # Seconds in the hung worker's block; and in the healthy ones', which are over before that on any
 # machine that works, and whose timers never come to their end here.
 HUNG, HEALTHY = 1.0, 3600.0
-# For a process to start, import PyTorch and come to the point, on a machine that is very busy.
-ENOUGH = 60.0
+# For a process to start, import PyTorch and come to the point: two seconds, but a hundred on a
+# machine with ten times as much to do as it has processors.
+ENOUGH = 300.0
 
 # One that PyTorch's JSON lines could not carry: ours carry it under a stand-in.
 LONG_SCOPE = "\0" * 1024

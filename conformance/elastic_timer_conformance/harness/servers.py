@@ -106,7 +106,7 @@ class Servers:
         for _ in range(2):
             after = max(moment - time.monotonic(), 0) + 0.02
             witness = self.worker(("acquire", "witness", after), ("hang",))
-            witness.wait_for("acquire")
+            witness.wait_for("acquiring")
             witness.wait_dead(after + MAX_INTERVAL + self.host.allowance.signal)
 
 
