@@ -116,9 +116,9 @@ class BellListener:
         is_full = len(rings) >= self._capacity // 2
         return None if is_malformed or is_full else workers
 
-    def wait(self, timeout: float) -> None:
-        """Wait until somebody rings, or ``timeout`` seconds."""
-        wait_readable(self._fd, timeout)
+    def wait(self, timeout: float) -> bool:
+        """Wait until somebody rings, or ``timeout`` seconds; return whether somebody has."""
+        return wait_readable(self._fd, timeout)
 
     def wake(self) -> None:
         """Make :meth:`wait` return."""

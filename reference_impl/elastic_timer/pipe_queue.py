@@ -65,14 +65,12 @@ class PipeQueue(RequestQueue):
         """Return up to ``size`` requests: as soon as there are that many, or after ``timeout``."""
         deadline = time.monotonic() + timeout
         with self._reading:
-            if len(self._received) < size:
-                self._receive()
             while len(self._received) < size and not self._woken and self._read_fd >= 0:
                 remaining = deadline - time.monotonic()
+                if wait_readable(self._read_fd, max(0.0, remaining)):
+                    self._receive()
                 if remaining <= 0:
                     break
-                if wait_readable(self._read_fd, remaining):
-                    self._receive()
             self._woken = False
             count = min(size, len(self._received))
             return [self._received.popleft() for _ in range(count)]

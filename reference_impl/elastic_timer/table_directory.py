@@ -183,9 +183,9 @@ class TableDirectory(RequestQueue):
                 break
             # Also until a table is due by whose bound a worker goes, and in which nothing is armed.
             due = self._due[0][0] - self._clock.monotonic() if self._due else math.inf
-            self._bell.wait(max(min(remaining, due), 0.0))
-            with self._lock:
-                self._look()
+            if self._bell.wait(max(min(remaining, due), 0.0)) or due <= remaining:
+                with self._lock:
+                    self._look()
         self._woken = False
         return [self._changes.popleft() for _ in range(min(size, len(self._changes)))]
 
