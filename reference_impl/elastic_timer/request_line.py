@@ -75,6 +75,13 @@ def request_line(request: TimerRequest) -> bytes:
     return b"\n%b\n" % line
 
 
+def _unescaped(line: bytes) -> bytes:
+    escapes = line.count(_ESCAPED_ESCAPE) + line.count(_ESCAPED_NEWLINE)
+    if line.count(_ESCAPE) != escapes:
+        raise ValueError("it has an escape that means nothing")
+    return line.replace(_ESCAPED_NEWLINE, b"\n").replace(_ESCAPED_ESCAPE, _ESCAPE)
+
+
 class RequestReader(LineReader):
     """Puts requests together from the pieces in which they arrive."""
 
@@ -96,7 +103,7 @@ class RequestReader(LineReader):
             return known
         plain = line
         if _ESCAPE_BYTE in line:
-            plain = line.replace(_ESCAPED_NEWLINE, b"\n").replace(_ESCAPED_ESCAPE, _ESCAPE)
+            plain = _unescaped(line)
         try:
             kind, expiration, due = _HEAD.unpack_from(plain)
         except struct.error:

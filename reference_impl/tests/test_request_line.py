@@ -74,7 +74,7 @@ def test_no_bytes_make_the_reader_raise(pieces):
 
 
 def line(kind=b"timer ", worker=(7, 3), times=(1000.0, 5.0), scope=b"scope", length=None):
-    """A line with whatever is to be wrong about it."""
+    """A line with whatever is to be wrong about it; what is to be escaped is not."""
     length = len(scope) if length is None else length
     return kind + struct.pack(">ddqqH", *times, *worker, length) + scope
 
@@ -90,11 +90,13 @@ def test_a_line_is_what_it_is_said_to_be():
         (b"timer 1 2 3.0 4.0 scope", "fewer than any request"),
         (line()[:-3], "its scope has 2 bytes and was to have 5"),
         (line() + b"!", "its scope has 6 bytes and was to have 5"),
-        (line(times=(math.nan, 4.0)), "not a number"),
+        (line(times=(math.nan, 5.0)), "not a number"),
         (line(times=(3.0, math.nan)), "not a number"),
-        (line(times=(math.inf, 4.0)), "not a number"),
+        (line(times=(math.inf, 5.0)), "not a number"),
         (line(times=(3.0, -math.inf)), "not a number"),
         (line(scope=b"\xff"), "decode"),
+        (line(scope=b"scop\x10"), "an escape that means nothing"),
+        (line(scope=b"\x10scop"), "an escape that means nothing"),
         (line(kind=b"timing"), "does not begin with 'timer '"),
     ],
 )
