@@ -42,8 +42,8 @@ _LONG_OVER = math.ulp(0.0)
 """The deadline that stands for every one that was over before the host was started."""
 
 _PATIENCE = 1.0
-"""Seconds after which a scope's entry that somebody took out is given up: a thread that waits for
-its turn to run, with all processors busy, has it sooner."""
+"""Seconds after which a holder that somebody has taken out is given up: a thread that waits for its
+turn to run, with all processors busy, puts it back sooner."""
 
 _PATIENCE_IN_HANDLER = 0.02
 """Seconds after which a signal handler takes it that a holder was taken out by what it interrupts,
