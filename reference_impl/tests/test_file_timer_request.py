@@ -10,7 +10,7 @@ import signal
 import pytest
 from elastic_timer import FileTimerRequest, TimerRequest
 from elastic_timer.clock import Instant
-from elastic_timer.file_timer_request import FileRequestReader
+from elastic_timer.file_timer_request import _KNOWN_RELEASES, FileRequestReader
 from elastic_timer.line_reader import _LONGEST_LINE
 from elastic_timer.worker import WorkerId
 from hypothesis import given
@@ -248,3 +248,20 @@ def test_a_worker_that_is_met_again_has_the_same_id_object():
 def test_what_cannot_be_sent_is_refused(request_, error):
     with pytest.raises(error):
         request_.to_json()
+
+
+def test_releases_that_are_alike_are_the_same_object():
+    reader = FileRequestReader()
+    release = line_of(FileTimerRequest(7, "a", -1.0))
+    (first, second, other), _ = reader.feed(
+        release + release + line_of(FileTimerRequest(7, "b", -1.0))
+    )
+    assert first is second
+    assert other.scope_id == "b"
+
+
+def test_more_releases_than_are_kept_for_reuse_are_told_apart_all_the_same():
+    reader = FileRequestReader()
+    requests = [FileTimerRequest(7, f"scope {n}", -1.0) for n in range(2 * _KNOWN_RELEASES)]
+    data = b"".join(map(line_of, requests))
+    assert reader.feed(data + data) == (requests + requests, [])
