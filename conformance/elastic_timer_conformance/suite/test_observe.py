@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -48,7 +49,9 @@ def observe(backend: Backend) -> Iterator[Observe]:
 
     yield make
     for idle in made:
-        backend.stop_server(idle.server)
+        # Most tests have stopped it. What a second stop does is SERVER-STOP-IDEMPOTENT's.
+        with suppress(Exception):
+            backend.stop_server(idle.server)
         idle.close()
 
 
