@@ -6,15 +6,18 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from elastic_timer_conformance.backends import load_backend
 from elastic_timer_conformance.machine.check import check_server_against_model
+from elastic_timer_conformance.machine.controlled import CONTROLLED
 from elastic_timer_conformance.machine.difference import ModelError
-from elastic_timer_conformance.machine.trace import Trace, TraceError
+from elastic_timer_conformance.machine.minimise import Failure
+from elastic_timer_conformance.machine.search import take
+from elastic_timer_conformance.machine.trace import Step, Trace, TraceError
 
 # conftest.run_tests: gives a conftest.Finished.
 RunTests = Callable[..., Any]
@@ -74,6 +77,33 @@ def test_a_difference_is_found_and_its_trace_repeats_it(
     right = replay(str(path), "--backend", "local")
     assert right.returncode == 0, right.stdout + right.stderr
     assert right.stdout.splitlines()[-1] == "     ✓ no difference"
+
+
+@pytest.mark.parametrize(
+    ("backend", "after", "requirement"),
+    [
+        ("ReleaseWins", 59.9995, "SERVER-REGISTER-ORDER"),
+        ("ClearsOnlyWhatHasExpired", -0.9995, "WATCHDOG-REAPED"),
+    ],
+)
+def test_of_several_requests_the_order_is_suspected_only_if_it_matters(
+    backend: str, after: float, requirement: str
+) -> None:
+    requests: list[dict[str, Any]] = [
+        {"worker": 0, "scope": "step"},
+        {"worker": 0, "scope": "step", "after": after},
+        {"worker": 0, "scope": "epoch", "after": 59.9995},
+    ]
+    steps = [{"do": "send", "requests": requests}, {"do": "watchdog", "answers": {}}]
+    name = f"differing_backends:{backend}"
+    with CONTROLLED.runs(load_backend(name), name, ()) as make_run:
+
+        def again(candidate: Sequence[Step]) -> Failure | None:
+            return take(lambda: make_run(ENOUGH), candidate)
+
+        failure = again(steps)
+        assert failure is not None
+        assert CONTROLLED.blamed(failure, again)[0] == requirement
 
 
 def test_what_is_told_names_the_steps_and_the_difference(tmp_path: Path) -> None:

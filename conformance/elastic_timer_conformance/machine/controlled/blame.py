@@ -68,7 +68,8 @@ def blamed(failure: Failure, again: Try) -> tuple[str, ...]:
         return ("SERVER-EXPIRED-GROUPED",)
     if "send" in done:
         handed = _handed_over(steps)
-        found = again(handed) if handed else failure
+        # If they do it one by one, it is not the order in one list that matters.
+        found = (again(_one_by_one(handed)) or again(handed)) if handed else failure
         if found is None:
             return _on_the_way(steps, difference.kind)
         steps, difference = found
@@ -126,6 +127,19 @@ def _handed_over(steps: Sequence[Step]) -> list[Step]:
             waiting = []
         handed.append(step)
     return handed
+
+
+def _one_by_one(steps: Sequence[Step]) -> list[Step]:
+    """Return steps in which each request is handed over by itself."""
+    return [
+        one
+        for step in steps
+        for one in (
+            [{**step, "requests": [request]} for request in step["requests"]]
+            if "requests" in step
+            else [step]
+        )
+    ]
 
 
 def _later(request: dict[str, Any], ms: int) -> dict[str, Any]:
