@@ -6,6 +6,7 @@ the name `time` in its modules where a test goes by a clock of its own.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import warnings
 from collections.abc import Callable
@@ -22,7 +23,7 @@ with warnings.catch_warnings():
     import torch
     from torch.distributed.elastic.timer import api
 
-__all__ = ["EXPIRES_DEVIATIONS", "api", "replace_clock", "source", "version"]
+__all__ = ["EXPIRES_DEVIATIONS", "api", "prepare_logging", "replace_clock", "source", "version"]
 
 REPOSITORY = "https://github.com/pytorch/pytorch/blob/"
 
@@ -38,6 +39,15 @@ def source(function: Callable[..., Any]) -> str:
     path = Path(inspect.getfile(function)).relative_to(Path(torch.__file__).parent.parent)
     release = torch.__version__.partition("+")[0]
     return f"{REPOSITORY}v{release}/{path.as_posix()}#L{function.__code__.co_firstlineno}"
+
+
+def prepare_logging() -> None:
+    """Import what PyTorch imports when it logs an exception for the first time in a process.
+
+    That takes seconds, and many on a busy machine, during which a watchdog that has failed once
+    would seem to be the last one. Like every import, it is no part of what is judged.
+    """
+    importlib.import_module("torch._dynamo.config")
 
 
 def replace_clock(module: ModuleType, **functions: Callable[..., Any]) -> Callable[[], None]:

@@ -22,6 +22,7 @@ from elastic_timer_conformance.backend import Backend, Capability, Deviation, Id
 from elastic_timer_conformance.backends.torch_common import (
     EXPIRES_DEVIATIONS,
     api,
+    prepare_logging,
     replace_clock,
     source,
     version,
@@ -227,6 +228,7 @@ class TorchFileBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
+        prepare_logging()
         server = IdleFileServer(max_interval, clock, reap)
         client = timer.FileTimerClient(server._file_path)
         return IdleServer(server, client._send_request, server.close)

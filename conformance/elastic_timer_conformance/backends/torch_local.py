@@ -13,6 +13,7 @@ from elastic_timer_conformance.backends.mp_queue_bytes import send_bytes, send_h
 from elastic_timer_conformance.backends.torch_common import (
     EXPIRES_DEVIATIONS,
     api,
+    prepare_logging,
     replace_clock,
     source,
     version,
@@ -157,6 +158,7 @@ class TorchLocalBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
+        prepare_logging()
         mp_queue: Any = multiprocessing.Queue()
         mp_queue.cancel_join_thread()
         server = LocalTimerServer(mp_queue, max_interval)
