@@ -92,10 +92,11 @@ def check_unmoved(
     assert hung.exit_status() == -backend.reap_signal
     assert died >= deadline, f"the hung worker was reaped {deadline - died:.3f} s too early"
     # Both timers have been seen by the watchdog that found the hung one, or by the one before.
-    assert healthy.is_alive, "a worker with time left was reaped"
+    assert healthy.is_alive, f"a worker with a timer of {NEVER:.0f} s was reaped at once"
     journal.open_gate("release")
     healthy.wait_dead(allowance.signal)
-    assert healthy.exit_status() == 0
+    status = healthy.exit_status()
+    assert status == 0, f"a worker that released {NEVER:.0f} s before its end ended with {status}"
 
 
 Step = tuple[Any, ...]
@@ -220,4 +221,7 @@ def test_a_timer_has_not_expired_a_moment_before_its_time(
         one.clock.advance(moment)
         one.put(one.release(worker_ids[1], "another"))
         one.run_watchdog()
-        assert one.reaped == reaped
+        assert one.reaped == reaped, (
+            f"a timer of {after} s was to have {'expired' if reaped else 'time left'}, a "
+            f"millisecond {'after' if reaped else 'before'} its end, and reaped were {one.reaped}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -102,16 +103,20 @@ def test_run_watchdog(
     own.server.expired = {7: [api.TimerRequest(7, "scope", 1.0)]}
     own.server.reaping = {7: True}
     own.run_watchdog()
-    assert own.of("size") == [()], "size() is to be called once"
-    [(size, timeout)] = own.of("get")
-    assert size == max(1, count)
-    assert 0 <= timeout <= 0.01
-    assert [request for [batch] in own.of("register") for request in batch] == requests
     order = [call[0] for call in own.calls]
-    last_register = len(order) - 1 - order[::-1].index("register")
-    last_judged = len(order) - 1 - order[::-1].index("expired")
-    assert order.index("size") < order.index("get") < last_register < last_judged
-    assert last_register < order.index("reap")
+    told = f"the calls were {', '.join(order)}"
+    for kind in ("size", "get"):
+        assert order.count(kind) == 1, f"{kind}() is to be called once: {told}"
+    [(size, timeout)] = own.of("get")
+    assert size == max(1, count), f"size() said {count}, and get() was called for {size} requests"
+    assert 0 <= timeout <= 0.01, f"max_interval is 0.01 s, and get() was to wait for {timeout} s"
+    registered = [request for [batch] in own.of("register") for request in batch]
+    assert registered == requests, f"{len(registered)} of {count} requests were registered"
+    assert order.index("size") < order.index("get"), told
+    last_judged = max(number for number, call in enumerate(order) if call == "expired")
+    for number, call in enumerate(order):
+        early = call == "register" and not number < min(last_judged, order.index("reap"))
+        assert not early, f"all is to be registered before any timer is judged: {told}"
 
 
 @requirement("WATCHDOG-REAPED@47ae5bc4")
@@ -125,8 +130,10 @@ def test_run_watchdog_of_a_subclass_clears_the_reaped(
     }
     own.server.reaping = {1: True, 2: False, 3: OSError("not today")}
     own.run_watchdog()
-    assert sorted(own.of("reap")) == [(1,), (2,), (3,)]
-    assert set().union(*(cleared for [cleared] in own.of("clear"))) == {1, 3}
+    tried = [worker for (worker,) in own.of("reap")]
+    assert sorted(tried) == [1, 2, 3], f"1, 2 and 3 are late, and reaping was tried for {tried}"
+    cleared = set().union(*(workers for [workers] in own.of("clear")))
+    assert cleared == {1, 3}, f"1 and 3 are to be cleared, and these were: {cleared}"
 
 
 # The backend's own server, a watchdog at a time -----------------------------------------------
@@ -142,6 +149,8 @@ def test_one_watchdog_registers_all_that_was_sent(
     for scope in scopes:
         one.put(one.request(worker_ids[0], scope, 60))
     one.run_watchdog()
+    missing = [scope for scope in scopes if scope not in one.scopes(worker_ids[0])]
+    assert not missing, f"of {len(scopes)} requests that were sent, one watchdog left {missing}"
     assert one.scopes(worker_ids[0]) == scopes
 
 
@@ -151,13 +160,21 @@ def test_watchdog_empty_queue(
 ) -> None:
     one = watched()
     start = time.monotonic()
-    one.run_watchdog()
-    assert time.monotonic() - start < 0.01 + allowance.signal
+    try:
+        one.run_watchdog()
+    except Exception as error:
+        pytest.fail(f"a watchdog on an empty queue raised {error!r}")
+    took = time.monotonic() - start
+    assert took < 0.01 + allowance.signal, (
+        f"a watchdog on an empty queue took {took:.3f} s, and max_interval is 0.01 s"
+    )
     assert one.reaped == []
     one.register(one.request(worker_ids[0], "scope", -1))
     one.run_watchdog()
     one.run_watchdog()
-    assert one.reaped == [worker_ids[0]]
+    assert one.reaped == [worker_ids[0]], (
+        f"a timer has expired while the queue is empty, and two watchdogs reaped {one.reaped}"
+    )
 
 
 @requirement("WATCHDOG-REAPED@47ae5bc4")
@@ -169,11 +186,13 @@ def test_expired_timers(watched: Callable[..., WatchedServer], worker_ids: list[
     one.register(one.request(late, "valid", 60))
     one.register(one.request(other, "valid", 60))
     one.run_watchdog()
-    assert one.reaped == [late], "every late worker is to be reaped once"
-    assert one.scopes(late) == []
-    assert one.scopes(other) == ["valid"]
+    assert one.reaped == [late], (
+        f"every late worker is to be reaped once; this one is {late}, and reaped were {one.reaped}"
+    )
+    assert one.scopes(late) == [], f"a worker that was reaped still has timers: {one.scopes(late)}"
+    assert one.scopes(other) == ["valid"], "a worker that is not late has lost its timer"
     one.run_watchdog()
-    assert one.reaped == [late]
+    assert one.reaped == [late], "a worker that was reaped was reaped again"
 
 
 @requirement("WATCHDOG-REAPED@47ae5bc4")
@@ -184,10 +203,12 @@ def test_a_timer_expires_when_its_time_has_come(
     one.register(one.request(worker_ids[0], "scope", 60))
     clock.advance(59)
     one.run_watchdog()
-    assert one.reaped == []
+    assert one.reaped == [], "reaped a second before its timer expires"
     clock.advance(2)
     one.run_watchdog()
-    assert one.reaped == [worker_ids[0]]
+    assert one.reaped == [worker_ids[0]], (
+        f"its timer expired a second ago, and the watchdog reaped {one.reaped}"
+    )
 
 
 @requirement("WATCHDOG-LATENCY@7687e576")
@@ -195,7 +216,8 @@ def test_nobody_outlives_the_first_watchdog_after_the_expiration(
     watched: Callable[..., WatchedServer], worker_ids: list[Any]
 ) -> None:
     one = watched()
-    for worker_id, after in zip(worker_ids, (2.5, 3.25, 3.75), strict=True):
+    expires = dict(zip(worker_ids, (2.5, 3.25, 3.75), strict=True))
+    for worker_id, after in expires.items():
         one.register(one.request(worker_id, "scope", after))
     turns: dict[Any, int] = {}
     for turn in range(1, 6):
@@ -204,7 +226,11 @@ def test_nobody_outlives_the_first_watchdog_after_the_expiration(
         one.run_watchdog()
         for worker_id in one.reaped:
             turns.setdefault(worker_id, turn)
-    assert turns == dict(zip(worker_ids, (3, 4, 4), strict=True))
+    for worker_id, after in expires.items():
+        assert turns.get(worker_id) == math.ceil(after), (
+            f"a watchdog runs each second, and a timer of {after} s was to be found by number "
+            f"{math.ceil(after)}, not {turns.get(worker_id)}"
+        )
 
 
 @requirement("WATCHDOG-REAP-FAILED@b3829baf")
@@ -218,13 +244,43 @@ def test_a_failed_reap_is_tried_again(
     one.register(one.request(late, "valid", 60))
     for attempt in (1, 2):
         one.run_watchdog()
-        assert one.reaped == [late] * attempt
-        assert one.scopes(late) == ["expired", "valid"]
+        check_attempts(one, late, attempt)
+        assert one.scopes(late) == ["expired", "valid"], (
+            f"the worker was not reaped, and of its timers these are left: {one.scopes(late)}"
+        )
     one.run_watchdog()
-    assert one.reaped == [late] * 3
-    assert one.scopes(late) == []
+    check_attempts(one, late, 3)
+    assert one.scopes(late) == [], f"the worker was reaped, and has timers: {one.scopes(late)}"
     one.run_watchdog()
-    assert one.reaped == [late] * 3
+    check_attempts(one, late, 3)
+
+
+def check_attempts(one: WatchedServer, late: Any, attempts: int) -> None:
+    """Assert that reaping this worker, and no other, was tried so many times."""
+    assert one.reaped == [late] * attempts, (
+        f"reaping {late} was to have been tried {attempts} times by now; tried were {one.reaped}"
+    )
+
+
+@requirement("WATCHDOG-REAP-FAILED@b3829baf")
+def test_a_failed_reap_beside_others_is_tried_again(
+    watched: Callable[..., WatchedServer], worker_ids: list[Any]
+) -> None:
+    one = watched()
+    for worker in worker_ids:
+        one.register(one.request(worker, "expired", -1))
+    # Whichever is tried first, it fails for one that has others after it or before it.
+    one.answers[worker_ids[0]] = [False]
+    one.answers[worker_ids[2]] = [False]
+    one.run_watchdog()
+    for worker in (worker_ids[0], worker_ids[2]):
+        assert one.scopes(worker) == ["expired"], "a worker that was not reaped lost its timer"
+    one.run_watchdog()
+    for worker, attempts in zip(worker_ids, (2, 1, 2), strict=True):
+        assert one.reaped.count(worker) == attempts, (
+            f"reaping it fails at first for {worker_ids[0]} and {worker_ids[2]}, and not for "
+            f"{worker_ids[1]}; two watchdogs tried {one.reaped}"
+        )
 
 
 @requirement("WATCHDOG-REAP-RAISES@5b0d2561")
@@ -238,8 +294,15 @@ def test_an_exception_counts_as_reaped(
     for worker in worker_ids:
         one.register(one.request(worker, "expired", -1))
         one.register(one.request(worker, "valid", 60))
+    try:
+        one.run_watchdog()
+    except RuntimeError as error:
+        pytest.fail(f"what reaping a worker raised has left the watchdog: {error}")
+    assert sorted(one.reaped) == sorted(worker_ids), (
+        f"{worker_ids} are late, and when reaping {raising} raised, these were dealt with in the "
+        f"same watchdog: {one.reaped}"
+    )
+    for worker, how in ((raising, "reaping it raised"), (succeeding, "it was reaped")):
+        assert one.scopes(worker) == [], f"{how}, and it has timers: {one.scopes(worker)}"
     one.run_watchdog()
-    assert sorted(one.reaped) == sorted(worker_ids)
-    assert one.scopes(raising) == []
-    assert one.scopes(succeeding) == []
-    assert one.scopes(failing) == ["expired", "valid"]
+    assert one.reaped.count(raising) == 1, "reaping it raised, and it was tried again"
