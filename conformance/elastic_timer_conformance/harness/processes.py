@@ -64,19 +64,21 @@ class Server:
         """Return its table: worker id, scope and expiration time of every timer, sorted."""
         return self.host.call(Agent.timers, self.number)
 
-    def wait_for_timers(self, arrived: Callable[[list[tuple[Any, str, float]]], bool]) -> None:
+    def wait_for_timers(
+        self,
+        arrived: Callable[[list[tuple[Any, str, float]]], bool],
+        otherwise: str = "the server's table is not as expected",
+    ) -> None:
         """Wait until the table is as asked for.
 
-        Raises AssertionError if that does not happen within the longest interval that the suite
-        uses where it waits, 1 s, and the allowance.
+        Raises AssertionError, which begins with the words `otherwise`, if that does not happen
+        within the longest interval that the suite uses where it waits, 1 s, and the allowance.
         """
         timeout = 1.0 + self.host.allowance.signal
         end = time.monotonic() + timeout
         while not arrived(timers := self.timers()):
             if time.monotonic() >= end:
-                raise AssertionError(
-                    f"the server's table was not as expected within {timeout} s; it is {timers}"
-                )
+                raise AssertionError(f"{otherwise}, {timeout} s later; the table is {timers}")
             time.sleep(LOOK_AGAIN)
 
     def reach(self, journal: Journal) -> None:
@@ -128,10 +130,15 @@ class Server:
         """Let `seconds` pass on its clock."""
         self.host.call(Agent.advance, self.number, seconds)
 
-    def watch_until(self, arrived: Callable[[list[tuple[Any, str, float]]], bool]) -> Any:
+    def watch_until(
+        self,
+        arrived: Callable[[list[tuple[Any, str, float]]], bool],
+        otherwise: str = "what the worker sent has not reached the server's table",
+    ) -> Any:
         """Run watchdogs until the table is as asked for, and return it.
 
-        Raises AssertionError if that does not happen within the allowance.
+        Raises AssertionError, which begins with the words `otherwise`, if that does not happen
+        within the allowance.
         """
         end = time.monotonic() + self.host.allowance.signal
         while True:
@@ -141,8 +148,7 @@ class Server:
                 return timers
             if time.monotonic() >= end:
                 raise AssertionError(
-                    f"what the worker sent did not reach the server's table within "
-                    f"{self.host.allowance.signal} s; the table is {timers}"
+                    f"{otherwise}, {self.host.allowance.signal} s later; the table is {timers}"
                 )
 
 
@@ -181,15 +187,18 @@ class Worker:
             event, allowed, pid=self.pid, count=count, is_alive=lambda: self.is_alive
         )
 
+    def wrote(self) -> list[str]:
+        """Return the events that it has written to its journal, in order."""
+        return [entry["event"] for entry in self.journal.entries(pid=self.pid)]
+
     def wait_dead(self, timeout: float) -> float:
         """Return the monotonic time of its death.
 
         Raises AssertionError if it is alive after `timeout` seconds.
         """
         if not self.death.wait(timeout):
-            did = [entry["event"] for entry in self.journal.entries(pid=self.pid)]
             raise AssertionError(
-                f"the worker {self.pid} is alive {timeout:.1f} s later; it wrote {did}"
+                f"the worker {self.pid} is alive {timeout:.1f} s later; it wrote {self.wrote()}"
             )
         assert self.death.at is not None
         return self.death.at

@@ -23,8 +23,16 @@ def wait_reaped(worker: Worker, event: str, backend: Backend) -> float:
     """
     deadline: float = worker.wait_for(event)["deadline"]
     patience = MAX_INTERVAL + worker.host.allowance.signal
-    died = worker.wait_dead(max(deadline - time.monotonic(), 0) + patience)
+    worker.death.wait(max(deadline - time.monotonic(), 0) + patience)
+    died = worker.death.at
+    assert died is not None, (
+        f"the worker {worker.pid} hangs, and is alive {time.monotonic() - deadline:.1f} s after "
+        f"its timer expired; it wrote {worker.wrote()}"
+    )
     status = worker.exit_status()
-    assert status == -backend.reap_signal, f"the hung worker ended with status {status}"
+    assert status == -backend.reap_signal, (
+        f"the hung worker ended with status {status}; one that was reaped, with "
+        f"{-backend.reap_signal}"
+    )
     assert died >= deadline, f"reaped {deadline - died:.3f} s before its deadline"
     return died - deadline

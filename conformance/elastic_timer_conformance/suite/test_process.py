@@ -17,23 +17,9 @@ from elastic_timer_conformance.harness.host import Agent
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
 from elastic_timer_conformance.harness.processes import Host, Server, Worker
+from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, SOON, wait_reaped
 from elastic_timer_conformance.requirement import requirement
 from elastic_timer_conformance.workers import WorkerContext, func, func2, hang
-
-# Seconds: between two looks of a server at its timers; and for a timer that expires while the
-# test looks on.
-MAX_INTERVAL = 0.1
-SOON = 0.3
-
-
-def wait_reaped(worker: Worker, backend: Backend, allowance: Allowance) -> None:
-    """Wait for a worker in `func` to be reaped, and not before its deadline."""
-    deadline: float = worker.wait_for("entered")["deadline"]
-    died = worker.wait_dead(deadline - time.monotonic() + MAX_INTERVAL + allowance.signal)
-    assert worker.exit_status() == -backend.reap_signal, (
-        f"the hung worker ended with status {worker.exit_status()}"
-    )
-    assert died >= deadline, f"reaped {deadline - died:.3f} s before its deadline"
 
 
 def wait_spared(workers: list[Worker], server: Server, allowance: Allowance) -> None:
@@ -50,7 +36,9 @@ def wait_spared(workers: list[Worker], server: Server, allowance: Allowance) -> 
     journal.open_gate("go")
     for worker in workers:
         worker.wait_dead(allowance.signal)
-        assert worker.exit_status() == 0
+        assert worker.exit_status() == 0, (
+            f"a healthy worker, which came to its own end, ended with status {worker.exit_status()}"
+        )
 
 
 @requirement("PROCESS-REAPS-HUNG@b762ff48")
@@ -59,7 +47,24 @@ def test_hung_worker_is_reaped(
 ) -> None:
     server = host.start_server(MAX_INTERVAL)
     hung = host.start_worker(func, SOON, journal=journal, server=server)
-    wait_reaped(hung, backend, allowance)
+    wait_reaped(hung, "entered", backend)
+
+
+@requirement("PROCESS-REAPS-HUNG@b762ff48")
+@pytest.mark.parametrize("how", ["ignores", "handles"])
+def test_hung_worker_that_does_not_end_upon_other_signals_is_reaped(
+    host: Host, journal: Journal, backend: Backend, how: str
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+    hung = host.start_worker(
+        hang_in_spite_of_signals,
+        SOON,
+        how == "handles",
+        int(backend.reap_signal),
+        journal=journal,
+        server=server,
+    )
+    wait_reaped(hung, "entered", backend)
 
 
 @requirement("PROCESS-SPARES-HEALTHY@7f4627e4")
@@ -88,7 +93,7 @@ def test_only_the_hung_worker_is_reaped(
         waiting = host.start_worker(func, 3600.0, "scope", journal=journal, server=server)
         hung = host.start_worker(func, after, "scope", journal=journal, server=server)
         waiting.wait_for("entered")
-        wait_reaped(hung, backend, allowance)
+        wait_reaped(hung, "entered", backend)
         wait_spared(healthy, server, allowance)
         assert waiting.is_alive, "a worker with time left was reaped"
 
@@ -112,7 +117,7 @@ def test_workers_of_each_start_method_are_guarded(
     def check(after: float) -> None:
         healthy = host.start_worker(func2, after, journal=journal, server=server)
         hung = host.start_worker(func, SOON, journal=journal, server=server)
-        wait_reaped(hung, backend, allowance)
+        wait_reaped(hung, "entered", backend)
         wait_spared([healthy], server, allowance)
 
 
@@ -122,7 +127,11 @@ def test_reaping_a_worker_that_is_gone_succeeds(
 ) -> None:
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     process.wait()
-    assert open_server().server._reap_worker(backend.worker_id(process.pid)) is True
+    try:
+        reaped = open_server().server._reap_worker(backend.worker_id(process.pid))
+    except Exception as error:
+        pytest.fail(f"reaping a process that is gone raised {error!r}")
+    assert reaped is True, f"reaping a process that is gone returned {reaped}"
 
 
 @requirement("PROCESS-SIGNAL@0cef192a")
@@ -131,7 +140,10 @@ def test_the_chosen_signal_is_sent(host: Host, journal: Journal, allowance: Allo
     worker = host.start_worker(exit_upon, signal.SIGUSR1, SOON, journal=journal, server=server)
     deadline = worker.wait_for("entered")["deadline"]
     worker.wait_dead(deadline - time.monotonic() + MAX_INTERVAL + allowance.signal)
-    assert worker.exit_status() == EXITED_UPON_SIGNAL
+    assert worker.exit_status() == EXITED_UPON_SIGNAL, (
+        f"a worker exits with {EXITED_UPON_SIGNAL} upon the signal that was chosen, "
+        f"{signal.SIGUSR1}, and ended with status {worker.exit_status()}"
+    )
 
 
 @requirement("PROCESS-SIGNAL@0cef192a")
@@ -153,6 +165,23 @@ EXITED_UPON_SIGNAL = 77
 def start_with_signal(agent: Agent, max_interval: float, number: int) -> int:
     """In the host: start a server whose timers send this signal."""
     return agent.keep_server(agent.backend.start_server_with_signal(max_interval, number))
+
+
+def hang_in_spite_of_signals(
+    worker: WorkerContext, after: float, handles: bool, reap_signal: int
+) -> None:
+    """In a worker: hang in a guarded block, ignoring or handling every signal that one can.
+
+    The one that the backend reaps with is left as it is. A handler ends the worker as if all were
+    well.
+    """
+
+    def handle(*_: Any) -> None:
+        raise SystemExit(0)
+
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, reap_signal}:
+        signal.signal(number, handle if handles else signal.SIG_IGN)
+    func(worker, after)
 
 
 def exit_upon(worker: WorkerContext, number: int, after: float) -> None:

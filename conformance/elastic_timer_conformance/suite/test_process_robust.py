@@ -23,13 +23,11 @@ from elastic_timer_conformance.harness.pid_successor import (
 )
 from elastic_timer_conformance.harness.process_state import STOPPED, wait_for_state
 from elastic_timer_conformance.harness.processes import Host, Server, Worker
+from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, wait_reaped
 from elastic_timer_conformance.requirement import not_applicable, requirement
 from elastic_timer_conformance.workers import WorkerContext, follow, hang
 
-# Seconds: between two looks of a server at its timers; for a timer that expires while the test
-# looks on; and for one that is not to.
-MAX_INTERVAL = 0.1
-SOON = 0.3
+# Seconds: a timer that does not expire while a test lasts.
 NEVER = 3600.0
 
 
@@ -82,9 +80,16 @@ def test_timers_of_a_worker_that_has_exited_leave_the_table(
     wait_for_timer(server, staying, backend)
     journal.open_gate("exit")
     worker.wait_dead(allowance.signal)
-    server.wait_for_timers(lambda timers: worker_id not in [timer[0] for timer in timers])
-    assert [timer[0] for timer in server.timers()] == [backend.worker_id(staying.pid)]
-    assert staying.is_alive
+    server.wait_for_timers(
+        lambda timers: worker_id not in [timer[0] for timer in timers],
+        f"the worker {worker.pid} has exited, and its timers are still in the table",
+    )
+    kept, timers = backend.worker_id(staying.pid), server.timers()
+    assert [timer[0] for timer in timers] == [kept], (
+        f"when a worker exited, the timer of another one, {kept}, had to stay; in the table is "
+        f"{timers}"
+    )
+    assert staying.is_alive, "when a worker exited, another one was reaped"
 
 
 @requirement("PROCESS-EXITED@ca119c56")
@@ -186,9 +191,7 @@ def succeed(worker: Worker, host: Host, died: float, allowance: Allowance) -> Pi
 
 
 @requirement("PROCESS-STOPPED@f801b0f4")
-def test_a_stopped_worker_is_reaped(
-    host: Host, journal: Journal, backend: Backend, allowance: Allowance
-) -> None:
+def test_a_stopped_worker_is_reaped(host: Host, journal: Journal, backend: Backend) -> None:
     server = host.start_server(MAX_INTERVAL)
 
     @with_time_enough
@@ -201,9 +204,7 @@ def test_a_stopped_worker_is_reaped(
         wait_for_timer(server, worker, backend)
         worker.signal(signal.SIGSTOP)
         wait_stopped(worker, deadline)
-        died = worker.wait_dead(deadline - time.monotonic() + MAX_INTERVAL + allowance.signal)
-        assert worker.exit_status() == -backend.reap_signal
-        assert died >= deadline
+        wait_reaped(worker, "acquire", backend)
 
 
 def wait_stopped(worker: Worker, deadline: float) -> None:
@@ -220,7 +221,7 @@ def test_no_worker_id_makes_the_server_signal_everybody(
     journal: Journal,
     backend: Backend,
     pids: list[int],
-    leader: Callable[[], subprocess.Popen[bytes]],
+    start_group: Callable[[], list[Death]],
 ) -> None:
     host = disarmed_host
     server = host.open_server(reaps=None)
@@ -232,10 +233,12 @@ def test_no_worker_id_makes_the_server_signal_everybody(
     # Each of them alone, then all in one watchdog; a group of which the server may dispose goes
     # last, and its end shows that all before it have been dealt with.
     for ids in (*([number] for number in forbidden), forbidden):
-        group = leader()
-        end_of_group = Death(group.pid)
-        host.call(put_expired, server.number, [*ids, -group.pid])
-        server.watch_until(lambda _, ended=end_of_group: ended.wait(0.005))  # type: ignore[misc]
+        group = start_group()
+        host.call(put_expired, server.number, [*ids, -group[0].pid])
+        server.watch_until(
+            lambda _, group=group: all(member.wait(0.005) for member in group),  # type: ignore[misc]
+            f"the process group {group[0].pid}, which a worker id names, is alive, or one of it",
+        )
         sent = host.call(signals_sent)
         aimed = sorted({target for target, _ in sent} & set(forbidden))
         assert not aimed, (
@@ -255,13 +258,15 @@ def hang_with(worker: WorkerContext) -> None:
 
 
 @pytest.fixture
-def leader() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """A function that starts a process that leads a process group of its own."""
+def start_group() -> Iterator[Callable[[], list[Death]]]:
+    """A function that starts two processes in a group of their own; the first one leads it."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start() -> subprocess.Popen[bytes]:
-        started.append(subprocess.Popen(["sleep", "infinity"], start_new_session=True))
-        return started[-1]
+    def start() -> list[Death]:
+        leader = subprocess.Popen(["sleep", "infinity"], process_group=0)
+        other = subprocess.Popen(["sleep", "infinity"], process_group=leader.pid)
+        started.extend((leader, other))
+        return [Death(leader.pid), Death(other.pid)]
 
     yield start
     for process in started:

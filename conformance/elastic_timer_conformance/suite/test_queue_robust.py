@@ -38,9 +38,17 @@ A_WHILE = 0.005
 
 
 def hang_after_mishaps(
-    host: Host, journal: Journal, backend: Backend, mishap: Callable[[list[Any]], None]
+    host: Host,
+    journal: Journal,
+    backend: Backend,
+    mishap: Callable[[list[Any]], None],
+    what: str,
 ) -> None:
-    """Have a mishap come over workers that send; a worker that hangs afterwards must be reaped."""
+    """Have a mishap come over workers that send; a worker that hangs afterwards must be reaped.
+
+    `what` says in a word what the mishap has done to them.
+    """
+    allowance = host.allowance
     server = host.start_server(MAX_INTERVAL)
     hung = host.start_worker(
         follow, ("gate", "hang"), ("acquire", "s", SOON), ("hang",), journal=journal, server=server
@@ -54,7 +62,14 @@ def hang_after_mishaps(
     hung.wait_for("at gate")
     mishap(senders)
     journal.open_gate("hang")
-    wait_reaped(hung, "acquire", backend)
+    # A transport that holds it up does so in `acquire`, from which it then does not come back.
+    begun: float = hung.wait_for("acquiring")["at"]
+    hung.death.wait(SOON + MAX_INTERVAL + allowance.signal)
+    assert not hung.is_alive or journal.entries("acquire", hung.pid), (
+        f"a worker that acquires a timer, after others were {what} in the middle of sending, has "
+        f"not come back from `acquire` in {time.monotonic() - begun:.1f} s"
+    )
+    wait_reaped(hung, "acquiring", backend)
 
 
 def mishap_in_the_middle(
@@ -102,14 +117,15 @@ def test_producers_killed_in_the_middle_of_sending(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
     mishap = mishap_in_the_middle(host, journal, allowance, signal.SIGKILL)
-    hang_after_mishaps(host, journal, backend, mishap)
+    hang_after_mishaps(host, journal, backend, mishap, "killed")
 
 
 @requirement("QUEUE-KILLED-PRODUCER@86a3805d")
 def test_producers_killed_at_random_instants(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
-    hang_after_mishaps(host, journal, backend, mishap_at_random(journal, allowance, signal.SIGKILL))
+    mishap = mishap_at_random(journal, allowance, signal.SIGKILL)
+    hang_after_mishaps(host, journal, backend, mishap, "killed")
 
 
 @requirement("QUEUE-KILLED-PRODUCER@86a3805d")
@@ -159,14 +175,15 @@ def test_producers_stopped_in_the_middle_of_sending(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
     mishap = mishap_in_the_middle(host, journal, allowance, signal.SIGSTOP)
-    hang_after_mishaps(host, journal, backend, mishap)
+    hang_after_mishaps(host, journal, backend, mishap, "stopped")
 
 
 @requirement("QUEUE-STALLED-PRODUCER@0f0783a4")
 def test_producers_stopped_at_random_instants(
     host: Host, journal: Journal, backend: Backend, allowance: Allowance
 ) -> None:
-    hang_after_mishaps(host, journal, backend, mishap_at_random(journal, allowance, signal.SIGSTOP))
+    mishap = mishap_at_random(journal, allowance, signal.SIGSTOP)
+    hang_after_mishaps(host, journal, backend, mishap, "stopped")
 
 
 @requirement("QUEUE-STALLED-PRODUCER@0f0783a4")

@@ -62,7 +62,7 @@ def test_another_user_can_open_nothing(host: Host, journal: Journal) -> None:
 
 
 @requirement("SECURITY-NO-CODE@995431d3")
-@pytest.mark.parametrize("inside", [False, True], ids=["in place of a request", "inside of one"])
+@pytest.mark.parametrize("inside", [False, True], ids=["in place of requests", "inside of one"])
 def test_a_pickle_is_not_loaded(
     backend: Backend,
     open_server: Callable[..., IdleServer],
@@ -73,14 +73,17 @@ def test_a_pickle_is_not_loaded(
 ) -> None:
     idle = open_server()
     mark = tmp_path / "was here"
-    # Protocol 0 is text, so that it can be a scope.
-    code = pickle.dumps(MakeFile(str(mark)), protocol=0)
+    # Protocol 0 is text, so that it can be a scope; the other has no line feed before its end, so
+    # that it can be a line.
+    text = pickle.dumps(MakeFile(str(mark)), protocol=0)
+    line = pickle.dumps(MakeFile(str(mark)))
+    assert b"\n" not in line
     assert not mark.exists()
     if inside:
-        idle.put(backend.request(worker_ids[0], code.decode("ascii"), LATER))
+        idle.put(backend.request(worker_ids[0], text.decode("ascii"), LATER))
     else:
-        backend.send_raw(idle.server, code)
-        backend.send_raw(idle.server, pickle.dumps(MakeFile(str(mark))) + b"\n")
+        for code in (line, text):
+            backend.send_raw(idle.server, code + b"\n")
     end = time.monotonic() + allowance.signal
     scopes: list[str] = []
     while "last" not in scopes and time.monotonic() < end:
@@ -109,8 +112,13 @@ def test_no_method_of_a_client_takes_a_worker(
         for name, _ in inspect.getmembers(type(client), callable)
         if not name.startswith("_")
     }
-    assert signatures["acquire"] == ["scope_id", "expiration_time"]
-    assert signatures["release"] == ["scope_id"]
+    for name, demanded in {
+        "acquire": ["scope_id", "expiration_time"],
+        "release": ["scope_id"],
+    }.items():
+        assert signatures[name] == demanded, (
+            f"{name} takes {signatures[name]}, and not just {demanded}"
+        )
     naming = {
         name: parameters
         for name, parameters in signatures.items()
