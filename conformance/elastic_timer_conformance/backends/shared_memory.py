@@ -39,6 +39,7 @@ class SharedMemoryBackend(Backend):
     """Judges `elastic_timer` with its shared-memory server."""
 
     name = "shared-memory"
+    server_class: ClassVar[type[SharedMemoryTimerServer]] = SharedMemoryTimerServer
     capabilities = frozenset({Capability.EVENTS, Capability.HEALTH, Capability.DURABLE})
     when_unavailable: ClassVar[Refusal | None] = Refusal(ServerUnavailableError, within=0.0)
     when_served: ClassVar[type[Exception] | None] = ServerRunningError
@@ -65,7 +66,7 @@ class SharedMemoryBackend(Backend):
         clock: ControlledClock,
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        return _idle(SharedMemoryTimerServer(None, max_interval, clock=clock), reap, clock)
+        return _idle(self.server_class(None, max_interval, clock=clock), reap, clock)
 
     def observed_server(
         self,
@@ -73,7 +74,7 @@ class SharedMemoryBackend(Backend):
         on_event: Callable[[Any], None],
         reap: Callable[[Any], bool] | None = None,
     ) -> IdleServer:
-        server = SharedMemoryTimerServer(None, max_interval, on_event=on_event)
+        server = self.server_class(None, max_interval, on_event=on_event)
         return _idle(server, reap)
 
     def last_progress_time(self, server: Any) -> float:
@@ -110,7 +111,7 @@ class SharedMemoryBackend(Backend):
         shutil.rmtree(place, ignore_errors=True)
 
     def start_replacement(self, place: Any, max_interval: float) -> Any:
-        server = SharedMemoryTimerServer(place, max_interval)
+        server = self.server_class(place, max_interval)
         server.start()
         return server
 
