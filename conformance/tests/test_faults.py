@@ -9,12 +9,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from elastic_timer_conformance.harness.death import Death
+from elastic_timer_conformance.harness.debugger import held_by_debugger
 from elastic_timer_conformance.harness.pid_successor import (
     PidSuccessor,
     PidTakenError,
     RefusedError,
 )
-from elastic_timer_conformance.harness.process_state import ASLEEP, STOPPED, wait_for_state
+from elastic_timer_conformance.harness.process_state import (
+    ASLEEP,
+    HELD_BY_DEBUGGER,
+    STOPPED,
+    wait_for_state,
+)
 
 # Seconds that a machine may take for what takes milliseconds.
 AMPLE = 30.0
@@ -66,6 +73,31 @@ def test_a_stopped_process_is_seen_to_be_stopped(sleeper: subprocess.Popen[bytes
     wait_for_state(sleeper.pid, STOPPED, AMPLE)
     with pytest.raises(AssertionError, match=r"were to be 'S'.* and are \['T'\]"):
         wait_for_state(sleeper.pid, ASLEEP, 0.01)
+
+
+def test_a_process_is_held_by_a_debugger_for_a_while(sleeper: subprocess.Popen[bytes]) -> None:
+    with held_by_debugger(sleeper.pid):
+        wait_for_state(sleeper.pid, HELD_BY_DEBUGGER, AMPLE)
+    wait_for_state(sleeper.pid, ASLEEP, AMPLE)
+
+
+# Starts a process, prints its number, and in the end its exit status.
+PARENT = """
+import subprocess
+child = subprocess.Popen(["sleep", "infinity"])
+print(child.pid, flush=True)
+print(child.wait())
+"""
+
+
+def test_a_process_may_die_while_a_debugger_holds_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = Death(int(parent.stdout.readline()))
+        with held_by_debugger(child.pid):
+            child.signal(signal.SIGKILL)
+            assert child.wait(AMPLE)
+        assert int(parent.stdout.readline()) == -signal.SIGKILL
 
 
 def test_a_dead_process_has_a_successor() -> None:

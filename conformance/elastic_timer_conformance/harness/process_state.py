@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-__all__ = ["ASLEEP", "STOPPED", "thread_states", "wait_for_state"]
+__all__ = ["ASLEEP", "HELD_BY_DEBUGGER", "STOPPED", "thread_states", "wait_for_state"]
 
 # How often to look again, in seconds; what is waited for takes microseconds.
 LOOK_AGAIN = 0.001
 
 ASLEEP = "S"
 STOPPED = "T"
+HELD_BY_DEBUGGER = "t"
 
 
 def thread_states(pid: int) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
 from elastic_timer_conformance.harness.death import Death
+from elastic_timer_conformance.harness.debugger import DebuggerRefusedError, held_by_debugger
 from elastic_timer_conformance.harness.faults import disarm, put_expired, signals_sent
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
@@ -204,6 +205,34 @@ def test_a_stopped_worker_is_reaped(host: Host, journal: Journal, backend: Backe
         wait_for_timer(server, worker, backend)
         worker.signal(signal.SIGSTOP)
         wait_stopped(worker, deadline)
+        wait_reaped(worker, "acquire", backend)
+
+
+@requirement("PROCESS-STOPPED@f801b0f4")
+def test_a_worker_that_is_being_debugged_is_reaped(
+    host: Host, journal: Journal, backend: Backend, allowance: Allowance
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+
+    @with_time_enough
+    def check(after: float) -> None:
+        worker = host.start_worker(
+            follow, ("acquire", "scope", after), ("hang",), journal=journal, server=server
+        )
+        deadline = worker.wait_for("acquire")["deadline"]
+        wait_for_timer(server, worker, backend)
+        try:
+            with held_by_debugger(worker.pid):
+                left = deadline - time.monotonic()
+                if left > 0:
+                    worker.death.wait(left + MAX_INTERVAL + allowance.signal)
+        except DebuggerRefusedError as error:
+            # Nor does it let anybody debug one that has been killed.
+            if time.monotonic() >= deadline:
+                raise TooSlowError from None
+            not_applicable(f"the kernel does not let the suite debug a worker: {error}")
+        if left <= 0:
+            raise TooSlowError
         wait_reaped(worker, "acquire", backend)
 
 

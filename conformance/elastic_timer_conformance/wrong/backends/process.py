@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +23,9 @@ A_WHILE = 20
 
 # Workers of one server, with whom it shows what is done to those that are beside the hung one.
 CROWD = 3
+
+# In seconds: longer than any timer that is not to be affected.
+HALF_AN_HOUR = 1800.0
 
 
 class _AsksFirst(LocalTimerServer):
@@ -108,18 +112,26 @@ class SpoilsTheStatus(LocalBackend):
 
 class _ReapsAllInTheScope(LocalTimerServer):
     def _reap_for(self, worker_id: int, timer: TimerRequest) -> bool:
-        if len(self._workers) >= CROWD:
-            for other, timers in self.get_expired_timers(float("inf")).items():
-                if other != worker_id and timer.scope_id in [t.scope_id for t in timers]:
-                    self._reap_worker(other)
+        others = self.get_expired_timers(float("inf")) if len(self._workers) >= CROWD else {}
+        for other, timers in others.items():
+            if any(t.scope_id == timer.scope_id and _has_time_left(t) for t in timers):
+                self._reap_worker(other)
         return super()._reap_for(worker_id, timer)
+
+
+def _has_time_left(timer: TimerRequest) -> bool:
+    return timer.expiration_time > time.time() + HALF_AN_HOUR
 
 
 @breaks("PROCESS-ONLY-HUNG", seen="a worker with time left was reaped")
 class ReapsAllInTheScope(LocalBackend):
-    """When one of three workers or more hangs, all that are in a block of its scope are reaped."""
+    """With one of three workers or more, all are reaped that have much time left in its scope."""
 
-    server_class = _ReapsAllInTheScope
+    # What is done to the table alone, without workers, is right.
+    def start_server(self, max_interval: float) -> Any:
+        server = _ReapsAllInTheScope(self.make_queue(), max_interval)
+        server.start()
+        return server
 
 
 @breaks("PROCESS-START-METHODS", seen="does not support workers started by spawn")

@@ -15,7 +15,11 @@ from elastic_timer.reaper import reap
 from elastic_timer.worker import WorkerId
 
 from elastic_timer_conformance.backends.local import LocalBackend
-from elastic_timer_conformance.harness.process_state import STOPPED, thread_states
+from elastic_timer_conformance.harness.process_state import (
+    HELD_BY_DEBUGGER,
+    STOPPED,
+    thread_states,
+)
 from elastic_timer_conformance.wrong.breach import breaks
 
 
@@ -171,6 +175,18 @@ class WakesTheStopped(LocalBackend):
     """A stopped worker is sent SIGTERM and made to go on, so that it gets it."""
 
     server_class = _WakesTheStopped
+
+
+class _LeavesTheDebugged(LocalTimerServer):
+    def _reap_worker(self, worker_id: int) -> bool:
+        return HELD_BY_DEBUGGER in thread_states(worker_id) or super()._reap_worker(worker_id)
+
+
+@breaks("PROCESS-STOPPED", seen="is alive")
+class LeavesTheDebugged(LocalBackend):
+    """A worker that a debugger has stopped is left to it."""
+
+    server_class = _LeavesTheDebugged
 
 
 # Numbers that are no worker's -------------------------------------------------------------------
