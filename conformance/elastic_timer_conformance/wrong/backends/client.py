@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
 
 import elastic_timer
 from elastic_timer import LocalTimerClient, LocalTimerServer, TimerRequest
@@ -17,6 +17,7 @@ from elastic_timer.worker import WorkerId, current_worker
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.clients import WithClient
 from elastic_timer_conformance.wrong.namespace import elastic_timer_with
 
 # Half an hour, in seconds: longer than any timer whose end a test waits for.
@@ -41,13 +42,6 @@ class _Remembering(LocalTimerClient):
         super().release(scope_id)
 
 
-class _WithClient(LocalBackend):
-    client_class: ClassVar[type[LocalTimerClient]]
-
-    def client(self, server: Any) -> Any:
-        return self.client_class(server.client()._mp_queue)
-
-
 def _is_plain(scope_id: str, expiration_time: float) -> bool:
     return scope_id == "scope" and expiration_time == int(expiration_time)
 
@@ -60,7 +54,7 @@ class _LosesTheFirst(_Remembering):
 
 
 @breaks("CLIENT-ACQUIRE", seen="== [('scope', 4102444800.0)]")
-class LosesTheFirstAcquire(_WithClient):
+class LosesTheFirstAcquire(WithClient):
     """The first acquire of a process is lost, if it is for a whole second and a scope `scope`."""
 
     client_class = _LosesTheFirst
@@ -73,7 +67,7 @@ class _KeepsTheOnly(_Remembering):
 
 
 @breaks("CLIENT-RELEASE", seen="== []")
-class LosesTheFirstRelease(_WithClient):
+class LosesTheFirstRelease(WithClient):
     """The first release of a process is lost, if its timer is for a whole second and `scope`."""
 
     client_class = _KeepsTheOnly
@@ -88,7 +82,7 @@ class _ReleasesAll(_Remembering):
 
 
 @breaks("CLIENT-RELEASE-VACUOUS", seen="== [('held', 4102444800.0)]")
-class VacuousReleaseReleasesAll(_WithClient):
+class VacuousReleaseReleasesAll(WithClient):
     """The release of a scope that was never acquired releases all scopes of the worker."""
 
     client_class = _ReleasesAll
@@ -102,7 +96,7 @@ class _KeepsTheLater(_Remembering):
 
 
 @breaks("CLIENT-REACQUIRE", seen="== [('scope', 4102444799.0)]")
-class KeepsTheLaterTime(_WithClient):
+class KeepsTheLaterTime(WithClient):
     """A timer that is acquired for a little earlier keeps its time."""
 
     client_class = _KeepsTheLater
@@ -115,7 +109,7 @@ class _WithoutCase(LocalTimerClient):
 
 
 @breaks("CLIENT-SCOPES-INDEPENDENT", seen="'Step'")
-class ScopesWithoutCase(_WithClient):
+class ScopesWithoutCase(WithClient):
     """Short scopes that differ by upper and lower case only are one."""
 
     client_class = _WithoutCase
@@ -185,7 +179,7 @@ class _SendsInAThread(LocalTimerClient):
 
 
 @breaks("CLIENT-ARMED", seen="is alive")
-class SendsInAThread(_WithClient):
+class SendsInAThread(WithClient):
     """A thread of the worker sends an acquire, if it still gets to it."""
 
     client_class = _SendsInAThread
@@ -208,7 +202,7 @@ class _KnowsItself(LocalTimerClient):
 
 
 @breaks("CLIENT-FORK", seen="a child made by os.fork hangs under a timer of its own")
-class RemembersItsProcess(_WithClient):
+class RemembersItsProcess(WithClient):
     """A client remembers the process that it was first used in, and takes a child for it."""
 
     client_class = _KnowsItself
@@ -225,7 +219,7 @@ class _SharesABuffer(LocalTimerClient):
 
 
 @breaks("CLIENT-THREADS", seen="kept")
-class SharesABuffer(_WithClient):
+class SharesABuffer(WithClient):
     """A client keeps what it sends in itself, whichever thread calls it."""
 
     client_class = _SharesABuffer
@@ -238,7 +232,7 @@ class _SwallowsTheError(LocalTimerClient):
 
 
 @breaks("CLIENT-UNAVAILABLE", seen="acquire returned as if the timer were armed")
-class SwallowsTheError(_WithClient):
+class SwallowsTheError(WithClient):
     """Acquiring without a server returns as if the timer were armed."""
 
     client_class = _SwallowsTheError

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,6 +19,7 @@ from elastic_timer.worker_table import WorkerTable
 
 from elastic_timer_conformance.backends.shared_memory import SharedMemoryBackend
 from elastic_timer_conformance.harness.process_state import STOPPED, thread_states
+from elastic_timer_conformance.wrong.aiming import aim
 from elastic_timer_conformance.wrong.breach import breaks
 
 # States of a process that has ended, by the letters of proc(5).
@@ -277,8 +276,7 @@ class ChangesTheBell(SharedMemoryBackend):
 class _ReapsTwice(SharedMemoryTimerServer):
     def _reap_worker(self, worker_id: int) -> bool:
         reaped = super()._reap_worker(worker_id)
-        # What os.kill tells audit hooks, by which the suite knows of signals. None is sent.
-        sys.audit("os.kill", int(worker_id), int(signal.SIGKILL))
+        aim(worker_id)
         return reaped
 
 

@@ -17,6 +17,7 @@ from elastic_timer.worker import GONE, current_worker, start_time
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.clients import WithClient
 
 # How many blocks a worker is in before what is wrong with its client shows.
 A_WHILE = 20
@@ -89,11 +90,10 @@ class _Tires(LocalTimerClient):
 
 
 @breaks("PROCESS-SPARES-HEALTHY", seen="a healthy worker was reaped")
-class LosesTheTwentiethRelease(LocalBackend):
+class LosesTheTwentiethRelease(WithClient):
     """Of the releases of a worker that runs for a while, one is not sent."""
 
-    def client(self, server: Any) -> Any:
-        return _Tires(server.client()._mp_queue)
+    client_class = _Tires
 
 
 class _SpoilsTheStatus(_Tires):
@@ -103,11 +103,10 @@ class _SpoilsTheStatus(_Tires):
 
 
 @breaks("PROCESS-SPARES-HEALTHY", seen="which came to its own end, ended with status 1")
-class SpoilsTheStatus(LocalBackend):
+class SpoilsTheStatus(WithClient):
     """What a client does at the end of a worker that has run for a while makes it exit with 1."""
 
-    def client(self, server: Any) -> Any:
-        return _SpoilsTheStatus(server.client()._mp_queue)
+    client_class = _SpoilsTheStatus
 
 
 class _ReapsAllInTheScope(LocalTimerServer):
@@ -156,11 +155,10 @@ class _KnowsWhoMadeIt(LocalTimerClient):
 
 
 @breaks("PROCESS-START-METHODS", seen="is alive")
-class KnowsWhoMadeIt(LocalBackend):
+class KnowsWhoMadeIt(WithClient):
     """A client that a worker has inherited by fork takes the worker for the server's process."""
 
-    def client(self, server: Any) -> Any:
-        return _KnowsWhoMadeIt(server.client()._mp_queue)
+    client_class = _KnowsWhoMadeIt
 
 
 class _NotForSpawn(LocalTimerClient):
@@ -171,11 +169,10 @@ class _NotForSpawn(LocalTimerClient):
 
 
 @breaks("PROCESS-START-METHODS", seen="cannot be pickled for a worker that is spawned")
-class NotForSpawn(LocalBackend):
+class NotForSpawn(WithClient):
     """A client cannot be handed to a worker that is to be spawned."""
 
-    def client(self, server: Any) -> Any:
-        return _NotForSpawn(server.client()._mp_queue)
+    client_class = _NotForSpawn
 
 
 class _GoneIsAFailure(LocalTimerServer):

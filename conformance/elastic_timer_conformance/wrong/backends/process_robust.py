@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from typing import Any
 
@@ -20,13 +19,8 @@ from elastic_timer_conformance.harness.process_state import (
     STOPPED,
     thread_states,
 )
+from elastic_timer_conformance.wrong.aiming import aim
 from elastic_timer_conformance.wrong.breach import breaks
-
-
-def _aim(target: int) -> None:
-    """Tell audit hooks what os.kill would, by which the suite knows of signals. None is sent."""
-    sys.audit("os.kill", int(target), int(signal.SIGKILL))
-
 
 # Workers that are not there any more ------------------------------------------------------------
 
@@ -83,7 +77,7 @@ class DropsThoseOfOthers(LocalBackend):
 class _MakesSure(LocalTimerServer):
     def _forget(self, worker_id: WorkerId) -> None:
         super()._forget(worker_id)
-        _aim(worker_id)
+        aim(worker_id)
 
 
 @breaks("PROCESS-EXITED", seen="had exited, and signals were sent to")
@@ -201,7 +195,7 @@ class _Aims(LocalTimerServer):
     def _reap_worker(self, worker_id: int) -> bool:
         if not self.is_aimed_at(worker_id):
             return super()._reap_worker(worker_id)
-        _aim(worker_id)
+        aim(worker_id)
         return True
 
 

@@ -17,6 +17,7 @@ from elastic_timer.waiting import wait_readable
 from elastic_timer_conformance.backend import OpenQueue
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.clients import WithClient
 
 
 class _InBatches:
@@ -107,11 +108,10 @@ class _WithAFileLock(_OneAtATime):
     "QUEUE-STALLED-PRODUCER",
     seen="after others were stopped in the middle of sending, has not come back from `acquire`",
 )
-class OneSenderAtATime(LocalBackend):
+class OneSenderAtATime(WithClient):
     """Producers take turns: one that stops while it sends keeps all others from sending."""
 
-    def client(self, server: Any) -> Any:
-        return _WithAFileLock(server.client()._mp_queue)
+    client_class = _WithAFileLock
 
 
 class _WaitsForTheRest(RequestPipe):
@@ -188,8 +188,7 @@ class _KeepsWhatIsRefused(LocalTimerClient):
 
 
 @breaks("QUEUE-BACKPRESSURE", seen="made the worker's memory grow")
-class KeepsWhatIsRefused(LocalBackend):
+class KeepsWhatIsRefused(WithClient):
     """Requests for which the pipe has no room are kept in the worker's memory, however many."""
 
-    def client(self, server: Any) -> Any:
-        return _KeepsWhatIsRefused(server.client()._mp_queue)
+    client_class = _KeepsWhatIsRefused

@@ -8,6 +8,7 @@ from elastic_timer import LocalTimerClient, LocalTimerServer, TimerRequest
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.clients import WithClient
 from elastic_timer_conformance.wrong.namespace import elastic_timer_with
 
 
@@ -103,11 +104,10 @@ class _EndsScopesAtZero(LocalTimerClient):
 
 
 @breaks("REQUEST-TRANSPORT", seen="control")
-class EndsScopesAtZero(LocalBackend):
+class EndsScopesAtZero(WithClient):
     """A scope ends at its first zero character on the way, as strings of C do."""
 
-    def client(self, server: Any) -> Any:
-        return _EndsScopesAtZero(server.client()._mp_queue)
+    client_class = _EndsScopesAtZero
 
 
 class _CutsScopes(LocalTimerClient):
@@ -116,11 +116,10 @@ class _CutsScopes(LocalTimerClient):
 
 
 @breaks("REQUEST-OVERSIZE", seen="lost beside requests that were too large")
-class CutsLongScopes(LocalBackend):
+class CutsLongScopes(WithClient):
     """A scope that is too long for the transport is cut, and then sent."""
 
-    def client(self, server: Any) -> Any:
-        return _CutsScopes(server.client()._mp_queue)
+    client_class = _CutsScopes
 
 
 class _RefusesWithoutNumbers(LocalTimerClient):
@@ -131,8 +130,7 @@ class _RefusesWithoutNumbers(LocalTimerClient):
 
 
 @breaks("REQUEST-OVERSIZE", seen="names no such size")
-class RefusesWithoutNumbers(LocalBackend):
+class RefusesWithoutNumbers(WithClient):
     """A request that is too large is refused with an error that names neither size nor limit."""
 
-    def client(self, server: Any) -> Any:
-        return _RefusesWithoutNumbers(server.client()._mp_queue)
+    client_class = _RefusesWithoutNumbers

@@ -14,9 +14,9 @@ from elastic_timer.line_reader import LineReader
 
 from elastic_timer_conformance.backend import IdleServer
 from elastic_timer_conformance.backends.file import FileBackend
-from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.clock import ControlledClock
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.clients import WithClient
 
 
 @breaks("SECURITY-PERMISSIONS", seen="was made prw-rw-rw-")
@@ -85,11 +85,10 @@ class _ForAnyWorker(LocalTimerClient):
 
 
 @breaks("SECURITY-IDENTITY", seen="acquire takes ['scope_id', 'expiration_time', 'worker_id']")
-class ForAnyWorker(LocalBackend):
+class ForAnyWorker(WithClient):
     """Whoever acquires may say for which worker."""
 
-    def client(self, server: Any) -> Any:
-        return _ForAnyWorker(server.client()._mp_queue)
+    client_class = _ForAnyWorker
 
 
 class _WithAnotherDoor(LocalTimerClient):
@@ -98,8 +97,7 @@ class _WithAnotherDoor(LocalTimerClient):
 
 
 @breaks("SECURITY-IDENTITY", seen="whom a request is about is said by the caller of")
-class ReleasesOthers(LocalBackend):
+class ReleasesOthers(WithClient):
     """A method beside the two that there have to be releases what another worker has acquired."""
 
-    def client(self, server: Any) -> Any:
-        return _WithAnotherDoor(server.client()._mp_queue)
+    client_class = _WithAnotherDoor
