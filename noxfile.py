@@ -76,6 +76,15 @@ def verdicts(session: nox.Session) -> None:
 
 
 @nox.session
+def wrong(session: nox.Session) -> None:
+    """Judge the suite: is every deliberately wrong backend caught? (``--help`` for more)"""
+    session.install("-e", ".[conformance]")
+    command = ("python", "-m", "elastic_timer_conformance", "wrong", *session.posargs)
+    # Time after Ctrl-C to end what is under way.
+    session.run(*command, interrupt_timeout=60.0, terminate_timeout=60.0)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Repeat the suite on a busy machine: ``nox -s soak -- --backend=local --times=30``."""
     session.install("-e", ".[conformance]")

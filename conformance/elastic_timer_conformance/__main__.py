@@ -10,11 +10,10 @@ from pathlib import Path
 
 from elastic_timer_conformance import matrix
 from elastic_timer_conformance.backends import KNOWN
+from elastic_timer_conformance.invocation import SUITE
 from elastic_timer_conformance.layer import Layer
 
 __all__ = ["main"]
-
-PACKAGE = Path(__file__).parent
 
 DESCRIPTION = """\
 Judge a timer backend by the specification, requirement by requirement.
@@ -69,10 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def pytest_arguments(known: argparse.Namespace, rest: Sequence[str]) -> list[str]:
     """Return the arguments for Python that run the suite."""
-    arguments = ["-m", "pytest", "-c", str(PACKAGE / "suite" / "pytest.ini")]
-    arguments += [f"--rootdir={PACKAGE}", "-p", "elastic_timer_conformance.plugin"]
-    # What a failure means is told before; its traceback only has to say where.
-    arguments += ["--tb=short", "--whole-suite", "--pyargs", "elastic_timer_conformance.suite"]
+    arguments = ["-m", "pytest", *SUITE]
     if known.backend is not None:
         arguments.append(f"--backend={known.backend}")
     if known.allowance is not None:

@@ -14,7 +14,7 @@ from elastic_timer_conformance.layer import Layer
 from elastic_timer_conformance.requirement import marks_of
 from elastic_timer_conformance.run import Run
 
-__all__ = ["OUTDATED", "REQUIREMENTS", "choose", "why_outdated"]
+__all__ = ["OUTDATED", "REQUIREMENTS", "choose", "layer_of", "why_outdated"]
 
 REQUIREMENTS = pytest.StashKey[tuple[str, ...]]()
 """Under this key, a test's stash holds the ids of what it verifies."""
@@ -37,7 +37,7 @@ def choose(run: Run, items: list[pytest.Item]) -> tuple[list[pytest.Item], list[
     unwanted: list[pytest.Item] = []
     for item in items:
         requirements = _requirements_of(item, run)
-        is_wanted = any(map(run.wants, requirements)) and _is_of(run.layer, item)
+        is_wanted = any(map(run.wants, requirements)) and run.layer in (None, layer_of(item))
         (wanted if is_wanted else unwanted).append(item)
     run.collected = {item.nodeid: item.stash[REQUIREMENTS] for item in items}
     if run.whole_suite:
@@ -51,8 +51,9 @@ def choose(run: Run, items: list[pytest.Item]) -> tuple[list[pytest.Item], list[
     return wanted, unwanted
 
 
-def _is_of(layer: Layer | None, item: pytest.Item) -> bool:
-    return layer is None or Layer.of(getattr(item, "fixturenames", ())) is layer
+def layer_of(item: pytest.Item) -> Layer:
+    """Return the layer that a test belongs to."""
+    return Layer.of(getattr(item, "fixturenames", ()))
 
 
 def _requirements_of(item: pytest.Item, run: Run) -> Sequence[Requirement]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ENOUGH, Finished, Marked, finish
+from conftest import ENOUGH, Finished, Marked, finish, heed_interrupts
 from elastic_timer_conformance.harness.death import Death
 from elastic_timer_conformance.soak.load import Load
 from elastic_timer_conformance.soak.tally import Count, Tally
@@ -107,7 +107,7 @@ def test_an_interruption_loses_nothing_and_leaves_nothing(
         env=marked.environment,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=_heed_interrupts,
+        preexec_fn=heed_interrupts,
     )
     summary = tmp_path / "soak.json"
     end = time.monotonic() + ENOUGH
@@ -122,11 +122,6 @@ def test_an_interruption_loses_nothing_and_leaves_nothing(
     assert document["runs"] >= 1
     assert f"{document['runs']} of 10000 runs" in output
     marked.wait_until_none()
-
-
-def _heed_interrupts() -> None:
-    # Whoever runs these tests in the background may have had SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_every_core_is_kept_busy() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +11,13 @@ from elastic_timer_conformance.backend import Backend, Capability, Deviation, Op
 from elastic_timer_conformance.backends.local import LocalBackend
 
 
+@dataclass
 class TinyRequest:
     """A request."""
 
-    def __init__(self, worker_id: Any, scope_id: str, expiration_time: float) -> None:
-        self.worker_id = worker_id
-        self.scope_id = scope_id
-        self.expiration_time = expiration_time
+    worker_id: Any
+    scope_id: str
+    expiration_time: float
 
 
 class TinyQueue:

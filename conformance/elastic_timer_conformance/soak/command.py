@@ -8,7 +8,6 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -16,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from elastic_timer_conformance.run import Machine
+from elastic_timer_conformance.side_by_side import interrupt_by_sigterm
 from elastic_timer_conformance.soak.load import Load
 from elastic_timer_conformance.soak.runs import Finished, repeat
 from elastic_timer_conformance.soak.summary import FORMAT
@@ -130,8 +129,7 @@ def main(arguments: Sequence[str]) -> None:
     soak = Soak(options, [text for text in rest if text != "--"])
     each = [f"--backend={options.backend}", *soak.arguments]
     interrupted = False
-    # As by Ctrl-C: what has come until now is not lost.
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_by_sigterm()
     print(f"{options.times} runs, {options.jobs} at once; each takes a minute or more", flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="elastic-timer-soak-") as directory,
@@ -154,10 +152,6 @@ def main(arguments: Sequence[str]) -> None:
         print("interrupted")
         sys.exit(2)
     sys.exit(0 if soak.tally.is_clean else 1)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _counted(name: str, count: Count) -> dict[str, Any]:

@@ -11,14 +11,13 @@ import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Finished", "repeat"]
+from elastic_timer_conformance.side_by_side import side_by_side
 
-# Seconds that a run which is told to end is granted: its hosts and workers go with it.
-PATIENCE = 30.0
+__all__ = ["Finished", "repeat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,13 @@ class _Running:
         seconds = time.monotonic() - self._start
         return Finished(self._number, status, seconds, report, self._output)
 
-    def ask_to_end(self) -> None:
+    def interrupt(self) -> None:
         """Interrupt it as by Ctrl-C, so that it clears up."""
         self._process.send_signal(signal.SIGINT)
 
-    def end(self) -> None:
-        """Wait for its end after it was asked; kill it if that takes too long."""
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self.descriptor)
+    def kill(self) -> None:
+        """Kill it."""
+        self._process.kill()
 
 
 def repeat(arguments: Sequence[str], times: int, jobs: int, directory: Path) -> Generator[Finished]:
@@ -91,20 +85,6 @@ def repeat(arguments: Sequence[str], times: int, jobs: int, directory: Path) -> 
 
     Whoever does not take all runs ends those that are not over, by closing the iterator.
     """
-    left = iter(range(1, times + 1))
-    running: dict[int, _Running] = {}
-    try:
-        while True:
-            while len(running) < jobs and (number := next(left, None)) is not None:
-                started = _Running(number, arguments, directory)
-                running[started.descriptor] = started
-            if not running:
-                return
-            for descriptor in wait(list(running)):
-                assert isinstance(descriptor, int)
-                yield running.pop(descriptor).finish()
-    finally:
-        for started in running.values():
-            started.ask_to_end()
-        for started in running.values():
-            started.end()
+    return side_by_side(
+        (partial(_Running, number, arguments, directory) for number in range(1, times + 1)), jobs
+    )

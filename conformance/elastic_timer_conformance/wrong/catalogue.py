@@ -1,4 +1,4 @@
-"""All wrong backends, and which requirements have none yet."""
+"""All wrong backends of a package, and which requirements have none yet."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 
 from elastic_timer_spec import Level, Specification
 
 from elastic_timer_conformance.backend import Backend
-from elastic_timer_conformance.wrong import backends
 from elastic_timer_conformance.wrong.breach import Breach, breach_of
 
-__all__ = ["Entry", "entries", "uncovered"]
+__all__ = ["BACKENDS", "CatalogueError", "Entry", "entries", "uncovered"]
+
+BACKENDS = "elastic_timer_conformance.wrong.backends"
+"""The package with the wrong backends that the suite is judged by."""
+
+
+class CatalogueError(ValueError):
+    """A package is no catalogue of wrong backends; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +42,19 @@ class Entry:
         return (self.breach.requirement, *self.breach.implies)
 
 
-def entries(specification: Specification) -> list[Entry]:
+def entries(specification: Specification, package: str = BACKENDS) -> list[Entry]:
     """Return the catalogue in the order of the specification.
 
+    `package` is the name of a package, whose modules hold wrong backends, or of one such module.
+
     Raises:
+        CatalogueError: it cannot be imported, or two wrong backends in it have the same name.
         UnknownRequirementError: a wrong backend names a requirement that does not exist.
-        ValueError: two wrong backends have the same name.
     """
     found: dict[str, Entry] = {}
-    for entry in _declared():
+    for entry in _declared(package):
         if entry.name in found:
-            raise ValueError(f"two wrong backends are called {entry.name}; rename one of them")
+            raise CatalogueError(f"two wrong backends are called {entry.name}; rename one of them")
         for name in entry.broken:
             specification.find(name)
         found[entry.name] = entry
@@ -63,11 +72,20 @@ def uncovered(specification: Specification, catalogue: Iterable[Entry]) -> list[
     ]
 
 
-def _declared() -> Iterator[Entry]:
-    for module_info in pkgutil.iter_modules(backends.__path__, f"{backends.__name__}."):
-        module = importlib.import_module(module_info.name)
+def _declared(package: str) -> Iterator[Entry]:
+    for module in _modules(package):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Backend):
                 breach = breach_of(value)
                 if breach is not None and value.__module__ == module.__name__:
                     yield Entry(f"{module.__name__}:{value.__name__}", value, breach)
+
+
+def _modules(package: str) -> Iterator[ModuleType]:
+    try:
+        module = importlib.import_module(package)
+    except ImportError as error:
+        raise CatalogueError(f"{package}: {error}") from None
+    yield module
+    for each in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{package}."):
+        yield importlib.import_module(each.name)

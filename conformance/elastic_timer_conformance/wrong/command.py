@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from datetime import UTC, datetime
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from elastic_timer_spec import Specification, UnknownRequirementError, load
 
-from elastic_timer_conformance.wrong.catalogue import Entry, entries, uncovered
-from elastic_timer_conformance.wrong.trial import Trial, try_out
+from elastic_timer_conformance.side_by_side import interrupt_by_sigterm, side_by_side
+from elastic_timer_conformance.wrong.catalogue import (
+    BACKENDS,
+    CatalogueError,
+    Entry,
+    entries,
+    uncovered,
+)
+from elastic_timer_conformance.wrong.order import longest_first
+from elastic_timer_conformance.wrong.result import Result, write_json
+from elastic_timer_conformance.wrong.trial import Trial, Trying
+from elastic_timer_conformance.wrong.warm import warm_context
 
 __all__ = ["main"]
+
+# Seconds. The whole suite takes about one minute, and three where others keep the cores busy.
+ENOUGH = 600.0
 
 DESCRIPTION = """\
 Let the suite judge deliberately wrong backends, and fail unless each is caught.
@@ -30,50 +44,56 @@ EPILOGUE = """\
 exit status:
   0  every wrong backend is caught, and nothing else is reported for it
   1  one is not, or a MUST has none
-  2  interrupted
-  4  the command was wrong
+  2  the command was wrong, or it was interrupted
 """
 
 
 def main(arguments: Sequence[str]) -> None:
     """Try out wrong backends, print what came of it, and exit with a status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     specification = load()
-    catalogue = entries(specification)
     try:
+        catalogue = entries(specification, options.catalogue)
         chosen = _chosen(catalogue, options.name, specification)
-    except UnknownRequirementError as error:
-        _parser().error(str(error))
+    except (CatalogueError, UnknownRequirementError) as error:
+        parser.error(str(error))
     if options.list:
         for entry in chosen:
             print(f"{entry.breach.requirement:32} {entry.name:36} {entry.breach.how}")
         return
-    missing = [] if options.name else uncovered(specification, catalogue)
+    interrupt_by_sigterm()
+    start = time.time()
     try:
         trials = _try_all(chosen, specification, options.jobs, whole=options.whole)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(2)
+    result = Result(
+        specification.version,
+        shlex.join(["python", "-m", "elastic_timer_conformance", "wrong", *arguments]),
+        options.whole,
+        start,
+        time.time() - start,
+        trials,
+        _missing(catalogue, options.name, specification),
+    )
     if options.report_json:
-        document = _document(trials, missing, specification, whole=options.whole)
-        text = json.dumps(document, indent=2, ensure_ascii=False)
-        options.report_json.write_text(text + "\n", encoding="utf-8")
-    caught = sum(not trial.problems for trial in trials)
-    print(f"\n{caught} of {len(trials)} wrong backends caught, and for nothing else")
-    if missing:
-        print(f"FAILED: {len(missing)} MUST without a wrong backend: {', '.join(missing)}")
-    sys.exit(0 if caught == len(trials) and trials and not missing else 1)
+        write_json(result, options.report_json)
+    print()
+    for line in result.lines():
+        print(line)
+    sys.exit(0 if result.passed else 1)
 
 
 def _chosen(
-    catalogue: Iterable[Entry], names: Sequence[str], specification: Specification
+    catalogue: Sequence[Entry], names: Sequence[str], specification: Specification
 ) -> list[Entry]:
     """Return the entries of these names or requirements, or all if there are no names.
 
     Raises:
         UnknownRequirementError: a name is neither that of a wrong backend nor of a requirement.
     """
-    catalogue = list(catalogue)
     known = {entry.name for entry in catalogue}
     for name in names:
         if name not in known:
@@ -85,20 +105,39 @@ def _chosen(
     ]
 
 
+def _missing(
+    catalogue: Sequence[Entry], names: Sequence[str], specification: Specification
+) -> list[str]:
+    """Return the requirements that were asked for, or every MUST, that no entry is about."""
+    if not names:
+        return uncovered(specification, catalogue)
+    covered = {entry.breach.requirement for entry in catalogue}
+    return [name for name in names if name in specification.requirements and name not in covered]
+
+
 def _try_all(
-    chosen: Sequence[Entry], specification: Specification, jobs: int, *, whole: bool
+    chosen: Sequence[Entry], specification: Specification, at_once: int, *, whole: bool
 ) -> list[Trial]:
     """Try out several at once, and say what came of each as it comes."""
     trials: dict[str, Trial] = {}
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        futures = [pool.submit(try_out, entry, specification, whole=whole) for entry in chosen]
-        for number, future in enumerate(as_completed(futures), 1):
-            trial = future.result()
-            trials[trial.entry.name] = trial
-            _tell(trial, f"[{number}/{len(chosen)}]")
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with tempfile.TemporaryDirectory(
+        # What a run that was killed has left may still be at work in it.
+        prefix="elastic-timer-wrong-",
+        ignore_cleanup_errors=True,
+    ) as directory:
+        context = warm_context(Path(directory))
+        start = partial(
+            Trying,
+            specification=specification,
+            context=context,
+            directory=Path(directory),
+            whole=whole,
+        )
+        starts = [partial(start, entry) for entry in longest_first(chosen)]
+        with contextlib.closing(side_by_side(starts, at_once, ENOUGH)) as ended:
+            for number, trial in enumerate(ended, 1):
+                trials[trial.entry.name] = trial
+                _tell(trial, f"[{number}/{len(chosen)}]")
     return [trials[entry.name] for entry in chosen]
 
 
@@ -114,29 +153,6 @@ def _tell(trial: Trial, number: str) -> None:
         print("\n".join(f"            {line}" for line in problem.splitlines()), flush=True)
 
 
-def _document(
-    trials: Sequence[Trial], missing: Sequence[str], specification: Specification, *, whole: bool
-) -> dict[str, Any]:
-    return {
-        "specification": specification.version,
-        "date": datetime.now(UTC).date().isoformat(),
-        "whole": whole,
-        "missing": list(missing),
-        "backends": [
-            {
-                "name": trial.entry.name,
-                "requirement": trial.entry.breach.requirement,
-                "how": trial.entry.breach.how,
-                "seen": trial.entry.breach.seen,
-                "implies": dict(trial.entry.breach.implies),
-                "tests": trial.tests,
-                "problems": list(trial.problems),
-            }
-            for trial in trials
-        ],
-    }
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m elastic_timer_conformance wrong",
@@ -144,7 +160,6 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
-        exit_on_error=True,
     )
     parser.add_argument(
         "name", nargs="*", help="a requirement, or a wrong backend by its name (default: all)"
@@ -163,6 +178,12 @@ def _parser() -> argparse.ArgumentParser:
         # Tests mostly wait, so one core has time for two.
         default=2 * len(os.sched_getaffinity(0)),
         help="how many to try out at once (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--catalogue",
+        metavar="PACKAGE",
+        default=BACKENDS,
+        help="the package or module with the wrong backends (default: %(default)s)",
     )
     parser.add_argument(
         "--report-json", type=Path, metavar="PATH", help="write what came of each to this file"

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import subprocess
-import sys
-import tempfile
+import os
+import signal
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+import pytest
 from elastic_timer_spec import Specification
 
 from elastic_timer_conformance.verdict import Outcome, TestResult, Verdict, judge
 from elastic_timer_conformance.wrong.catalogue import Entry
+from elastic_timer_conformance.wrong.selection import OfTheseOrOfTheInterface
+from elastic_timer_conformance.wrong.warm import run_suite
 
-__all__ = ["Trial", "try_out"]
+__all__ = ["Trial", "Trying", "problems_of"]
 
-# Seconds. The whole suite takes about one minute, and three where others keep the cores busy.
-ENOUGH = 600.0
+# pytest's status after a run of all tests that were selected, whether or not some have failed.
+TO_THE_END = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED})
 
-# The last lines of what a run printed that did not come to a report.
+# The last lines of what a run printed that did not come to its end.
 LINES = 15
 
 
@@ -33,74 +37,101 @@ class Trial:
     entry: Entry
     problems: Sequence[str]
     """What is wrong with the suite or with the declaration, as sentences."""
-    messages: Sequence[str] = ()
+    said: Sequence[str] = ()
     """What the tests that caught it had to say."""
     tests: int = 0
     """How many tests were run."""
     seconds: float = 0.0
 
 
-@dataclass
-class _Evidence:
-    results: dict[str, TestResult] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+class Trying:
+    """A wrong backend that the suite is judging, in a process of its own."""
 
+    def __init__(
+        self,
+        entry: Entry,
+        specification: Specification,
+        context: ForkServerContext,
+        directory: Path,
+        *,
+        whole: bool,
+    ) -> None:
+        """Start the process.
 
-def try_out(entry: Entry, specification: Specification, *, whole: bool) -> Trial:
-    """Let the suite judge a wrong backend.
+        Args:
+            entry: the wrong backend.
+            specification: what it is judged by.
+            context: makes processes that have imported the suite.
+            directory: for the report and the output.
+            whole: whether to run every test. Otherwise those of the requirements that it breaks
+                are run, and all that need no worker processes.
+        """
+        self._entry = entry
+        self._specification = specification
+        self._start = time.monotonic()
+        self._killed = False
+        self._report = directory / f"{entry.name}.json"
+        self._output = directory / f"{entry.name}.txt"
+        arguments = [f"--backend={entry.spec}", f"--report-json={self._report}"]
+        plugins = [] if whole else [OfTheseOrOfTheInterface(frozenset(entry.broken))]
+        self._process = context.Process(
+            target=run_suite, args=(arguments, self._output, plugins), name=entry.name
+        )
+        self._process.start()
 
-    Args:
-        entry: the wrong backend.
-        specification: what it is judged by.
-        whole: whether to run every test. Otherwise those of the requirements that it breaks are
-            run, and all that need no worker processes.
-    """
-    start = time.monotonic()
-    evidence = _Evidence()
-    if whole:
-        _run(entry, (), evidence)
-    else:
-        chosen = [f"--requirement={name}" for name in entry.broken]
-        _run(entry, chosen, evidence)
-        _run(entry, ["--layer=interface"], evidence)
-    problems = evidence.problems or _problems(entry, specification, evidence.results)
-    return Trial(
-        entry,
-        problems,
-        _messages(entry, evidence.results),
-        len(evidence.results),
-        time.monotonic() - start,
-    )
+    @property
+    def descriptor(self) -> int:
+        """Readable when the process has ended."""
+        return self._process.sentinel
 
+    def interrupt(self) -> None:
+        """Interrupt it as by Ctrl-C, so that it clears up."""
+        self._signal(signal.SIGINT)
 
-def _run(entry: Entry, arguments: Sequence[str], evidence: _Evidence) -> None:
-    """Run a part of the suite and add its results to the evidence."""
-    with tempfile.TemporaryDirectory(prefix="elastic-timer-wrong-") as directory:
-        path = Path(directory) / "report.json"
-        command = [sys.executable, "-m", "elastic_timer_conformance", "--backend", entry.spec]
-        command += ["--report-json", str(path), *arguments]
+    def kill(self) -> None:
+        """Kill it, since it takes too long."""
+        self._killed = True
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        assert self._process.pid is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
+
+    def finish(self) -> Trial:
+        """Return what came of it, now that it has ended."""
+        self._process.join()
+        seconds = time.monotonic() - self._start
+        results = self._results() if self._process.exitcode in TO_THE_END else None
+        if results is None:
+            return Trial(self._entry, [self._what_happened(seconds)], seconds=seconds)
+        return Trial(
+            self._entry,
+            problems_of(self._entry, self._specification, results),
+            _said(self._entry, results),
+            len(results),
+            seconds,
+        )
+
+    def _results(self) -> list[TestResult] | None:
+        """Return what came of each test; None if there is no report, or not a whole one."""
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=ENOUGH,
-            )
-        except subprocess.TimeoutExpired:
-            evidence.problems.append(f"the suite has not come to an end after {ENOUGH:g} s")
-            return
-        if not path.exists():
-            said = "\n".join(done.stdout.splitlines()[-LINES:])
-            evidence.problems.append(f"the suite ended with status {done.returncode}:\n{said}")
-            return
-        document = json.loads(path.read_text(encoding="utf-8"))
-    evidence.results.update({test["test"]: _result(test) for test in document["tests"]})
+            document = json.loads(self._report.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return [_result(test) for test in document["tests"]]
+
+    def _what_happened(self, seconds: float) -> str:
+        if self._killed:
+            return f"the suite has not come to an end after {seconds:.0f} s"
+        said = []
+        # It may have been killed before it came to print anything.
+        with contextlib.suppress(FileNotFoundError):
+            said = self._output.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([f"the suite ended with status {self._process.exitcode}:", *said[-LINES:]])
 
 
-def _result(test: dict[str, Any]) -> TestResult:
+def _result(test: Mapping[str, Any]) -> TestResult:
     return TestResult(
         test["test"],
         tuple(test["requirements"]),
@@ -110,13 +141,14 @@ def _result(test: dict[str, Any]) -> TestResult:
     )
 
 
-def _problems(
-    entry: Entry, specification: Specification, results: dict[str, TestResult]
+def problems_of(
+    entry: Entry, specification: Specification, results: Sequence[TestResult]
 ) -> list[str]:
+    """Return, as sentences, in what the suite's results differ from what is declared."""
     deviations = {deviation.requirement: deviation for deviation in entry.backend.deviations}
     problems = []
     for requirement in specification.requirements.values():
-        about = [result for result in results.values() if requirement.id in result.requirements]
+        about = [result for result in results if requirement.id in result.requirements]
         # What it does not claim is not selected, and so has no results.
         judgement = judge(requirement, about, deviations=deviations)
         if requirement.id in deviations and judgement.verdict is not Verdict.DEVIATES:
@@ -129,17 +161,16 @@ def _problems(
                 f"{requirement.id} is held against it too, by {', '.join(failed)}: "
                 f"{judgement.reason}"
             )
-    messages = _messages(entry, results)
-    if not problems and not any(entry.breach.seen in message for message in messages):
-        problems.append(
-            f"no failure says {entry.breach.seen!r}. What was said: {'; '.join(messages)}"
-        )
+    said = _said(entry, results)
+    if not problems and not any(entry.breach.seen in message for message in said):
+        problems.append(f"no failure says {entry.breach.seen!r}. What was said: {'; '.join(said)}")
     return problems
 
 
-def _messages(entry: Entry, results: dict[str, TestResult]) -> list[str]:
+def _said(entry: Entry, results: Iterable[TestResult]) -> list[str]:
+    """Return what the tests of the broken requirement that failed had to say."""
     return [
         result.message
-        for result in results.values()
+        for result in results
         if result.outcome is Outcome.FAILED and entry.breach.requirement in result.requirements
     ]

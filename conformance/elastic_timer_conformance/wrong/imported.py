@@ -1,0 +1,18 @@
+"""Imports pytest and the suite, as pytest does it: by collecting the tests. See `warm`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import pytest
+
+from elastic_timer_conformance.invocation import SUITE
+
+# Which backend's tests are collected makes no difference to what is imported, except for its own
+# modules; and most of the wrong backends are subclasses of this one.
+BACKEND = "local"
+
+# Where the suite is so broken that it cannot be collected, every run of it will tell.
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    pytest.main([*SUITE, f"--backend={BACKEND}", "--collect-only"])
