@@ -100,6 +100,12 @@ EXPIRES_DEVIATIONS = (
         source(api.expires),
     ),
     Deviation(
+        "EXPIRES-DECORATOR-BODY",
+        "a decorated coroutine or generator function is guarded while it is called, and not while "
+        "its body runs",
+        source(api.expires),
+    ),
+    Deviation(
         "CLIENT-RELEASE-QUIET",
         "what a failing release raises takes the place of the exception of the block",
         source(api.expires),

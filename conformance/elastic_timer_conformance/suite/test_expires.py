@@ -95,8 +95,29 @@ def test_client_interaction(
     assert other.calls == [], f"a client that was not given was called too: {other.calls}"
 
 
+class PlainClient:
+    """Derived from nothing: what makes it a client is that it can acquire and release."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def acquire(self, scope_id: str, expiration_time: float) -> None:
+        self.calls.append(f"acquire {scope_id}")
+
+    def release(self, scope_id: str) -> None:
+        self.calls.append(f"release {scope_id}")
+
+
+@requirement("EXPIRES-CLIENT@817b2d0a")
+def test_a_client_is_what_can_acquire_and_release(expires: Any) -> None:
+    plain = PlainClient()
+    with expires(after=1, scope="scope", client=plain):
+        assert plain.calls == ["acquire scope"]
+    assert plain.calls == ["acquire scope", "release scope"]
+
+
 @requirement("EXPIRES-DEADLINE@a7df9eaf")
-@pytest.mark.parametrize("after", [0, 0.25, 60, 1e6])
+@pytest.mark.parametrize("after", [0, 0.0, 0.25, 60, 1e6])
 def test_expiration_time_is_entry_plus_after(expires: Any, client: Any, after: float) -> None:
     before = time.time()
     with expires(after=after, scope="scope", client=client):

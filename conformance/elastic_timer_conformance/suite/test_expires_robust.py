@@ -7,6 +7,8 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -315,6 +317,16 @@ def test_what_is_no_duration_is_refused(
     assert isinstance(raised, error), (
         f"{after!r} is no duration, and was not refused by {error.__name__} but by {raised!r}"
     )
+
+
+@requirement("EXPIRES-INVALID@e5d569d2")
+@pytest.mark.parametrize("after", [60, 60.0, Fraction(121, 2), Decimal("60.5")])
+def test_every_finite_number_is_a_duration(expires: Any, client: Any, after: Any) -> None:
+    before = time.time()
+    with expires(after=after, scope="scope", client=client):
+        within = time.time()
+    [(_, expiration_time)] = client.acquired
+    assert before + float(after) <= expiration_time <= within + float(after)
 
 
 @requirement("EXPIRES-INVALID@e5d569d2")
