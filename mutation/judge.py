@@ -8,14 +8,22 @@ What fails every time, if never in the same place twice, is killed as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from elastic_timer_conformance.layer import Layer
 
 from .targets import TIMEOUTS
 from .warm import Answer, Request
 
-__all__ = ["NO_TEST", "Run", "judge"]
+__all__ = ["NO_TEST", "PARTS", "Run", "judge"]
 
 NO_TEST = "no test in particular"
 """What killed a mutant with which the suite could not begin, or did not end."""
+
+LIKELY = "likely"
+PARTS = (LIKELY, *map(str, Layer))
+"""What a mutant has to survive: the tests that killed others like it, which takes a second or so;
+then what needs no worker processes, which takes seconds; then all others, which takes minutes."""
 
 _ATTEMPTS = 3
 
@@ -23,27 +31,30 @@ Run = Callable[[str, Request], Answer]
 """Has a backend judged."""
 
 
-def judge(layer: str, backends: Sequence[str], first: Sequence[str], run: Run) -> str:
+def judge(part: str, backends: Sequence[str], likely: Sequence[str], run: Run) -> str:
     """Return what has killed a mutant, or an empty text.
 
     Args:
-        layer: the part of the suite.
+        part: one of :data:`PARTS`.
         backends: what is judged, one after another.
-        first: the tests that are likely to fail.
+        likely: the tests that killed others like it.
         run: has one of them judged.
     """
-    found = (_judge(layer, backend, first, run) for backend in backends)
+    if part == LIKELY and not likely:
+        return ""
+    found = (_judge(part, backend, likely, run) for backend in backends)
     return next(filter(None, found), "")
 
 
-def _judge(layer: str, backend: str, first: Sequence[str], run: Run) -> str:
+def _judge(part: str, backend: str, likely: Sequence[str], run: Run) -> str:
     timeout = TIMEOUTS[backend]
+    asked = Request(tests=likely) if part == LIKELY else Request(part)
     failed = ""
     for _ in range(_ATTEMPTS):
-        seen = run(backend, Request(layer, first, timeout=timeout))
+        seen = run(backend, replace(asked, timeout=timeout))
         if seen.status == 0:
             return ""
         failed = seen.failed
-        if not failed or run(backend, Request(layer, only=failed, timeout=timeout)).status != 0:
+        if not failed or run(backend, Request(tests=[failed], timeout=timeout)).status != 0:
             break
     return failed or NO_TEST

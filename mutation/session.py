@@ -44,6 +44,11 @@ class Task:
     backends: Sequence[str]
     item: WorkItem
 
+    @property
+    def row(self) -> int:
+        """The number of the line that is changed; 0 for a control."""
+        return self.item.mutations[0].start_pos[0] if self.item.mutations else 0
+
 
 class Session:
     """Every mutant of one commit, and the results so far.
@@ -74,7 +79,7 @@ class Session:
         What an earlier session has killed is taken over, where the module is the same: the suite
         is expected to get better. Whatever survived is tried again.
         """
-        killed = self._killed() if self.exists else {}
+        killed = self._known_kills() if self.exists else {}
         self.close()
         if self._folder.exists():
             shutil.rmtree(self._folder)
@@ -108,7 +113,7 @@ class Session:
         for fate, names in skipped.items():
             self._db.set_multiple_results(names, WorkResult(WorkerOutcome.SKIPPED, output=fate))
 
-    def _killed(self) -> dict[tuple[str, tuple[Any, ...]], WorkResult]:
+    def _known_kills(self) -> dict[tuple[str, tuple[Any, ...]], WorkResult]:
         """Return the results of what was killed, by the module's source and the change."""
         changes = self._read()["changes"]
         found = {}
@@ -120,7 +125,15 @@ class Session:
 
     def pending(self) -> list[Task]:
         """Return what has not been tried yet, in random order."""
-        return [Task(_module(item), _backends(item), item) for item in self._db.pending_work_items]
+        return [_task(item) for item in self._db.pending_work_items]
+
+    def killed(self) -> list[tuple[Task, str]]:
+        """Return the mutants that have been killed, and by what."""
+        return [
+            (_task(item), result.output or "")
+            for item, result in self._db.completed_work_items
+            if item.mutations and result.test_outcome is TestOutcome.KILLED
+        ]
 
     def keep(self, job_id: str, result: WorkResult) -> None:
         """Keep what came of a mutant or control."""
@@ -198,6 +211,10 @@ def _controls() -> Iterator[WorkItem]:
     for backend, number in CONTROLS.items():
         for n in range(1, number + 1):
             yield WorkItem(f"{CONTROL}/{backend}/{n}", ())
+
+
+def _task(item: WorkItem) -> Task:
+    return Task(_module(item), _backends(item), item)
 
 
 def _backends(item: WorkItem) -> Sequence[str]:

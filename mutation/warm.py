@@ -16,7 +16,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -28,7 +28,7 @@ from elastic_timer_conformance.layer import Layer
 
 from .apart import fork_apart
 
-__all__ = ["SOCKET", "Answer", "Request", "is_slow_to_fail", "place"]
+__all__ = ["SOCKET", "Answer", "Request", "chosen", "is_slow_to_fail"]
 
 SOCKET = "MUTATION_SOCKET"
 """The environment variable with the number of the socket's descriptor."""
@@ -42,12 +42,12 @@ _ANEW = ("elastic_timer.", "elastic_timer_conformance.backends.")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be run: one layer of the suite up to the first failure, or one test alone."""
+    """What is to be run, up to the first failure."""
 
-    layer: str
-    first: Sequence[str] = ()
-    """The tests to begin with, by their node ids."""
-    only: str = ""
+    layer: str = ""
+    """One layer of the suite; if it is empty, a few tests."""
+    tests: Sequence[str] = ()
+    """These, by their node ids and in this order."""
     timeout: float = 600.0
     """Seconds until it is ended."""
 
@@ -60,13 +60,6 @@ class Answer:
     """pytest's exit status; None if the timeout was over."""
     failed: str
     """The test that failed, if it was one."""
-
-
-def place(name: str, first: Sequence[str]) -> int:
-    """Return what tests are sorted by; what comes first has the lesser place."""
-    if name in first:
-        return first.index(name)
-    return len(first) + is_slow_to_fail(name)
 
 
 def is_slow_to_fail(name: str) -> bool:
@@ -119,16 +112,18 @@ def _prepare(session: pytest.Session, request: Request) -> None:
             del sys.modules[name]
     run = session.config.stash[RUN]
     run.backend = load_backend(run.spec)
-    session.items = _chosen(session.items, request)
+    session.items = chosen(session.items, request)
     session.config.pluginmanager.register(_FirstFailure(session))
 
 
-def _chosen(items: Collection[pytest.Item], request: Request) -> list[pytest.Item]:
-    if request.only:
-        return [item for item in items if item.nodeid == request.only]
+def chosen(items: Sequence[pytest.Item], request: Request) -> list[pytest.Item]:
+    """Return the tests that a request is about, in the order in which they are to be run."""
+    if not request.layer:
+        by_name = {item.nodeid: item for item in items}
+        return [by_name[name] for name in request.tests if name in by_name]
     layer = Layer(request.layer)
-    chosen = [item for item in items if Layer.of(getattr(item, "fixturenames", ())) is layer]
-    return sorted(chosen, key=lambda item: place(item.nodeid, request.first))
+    found = [item for item in items if Layer.of(getattr(item, "fixturenames", ())) is layer]
+    return sorted(found, key=lambda item: is_slow_to_fail(item.nodeid))
 
 
 class _FirstFailure:

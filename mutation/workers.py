@@ -6,7 +6,7 @@ import importlib.util
 import py_compile
 import queue
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -17,7 +17,7 @@ from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkResult
 
 from .copies import make_copy
-from .judge import judge
+from .judge import NO_TEST, PARTS, judge
 from .suite import Suite, SuiteError
 from .targets import PACKAGE
 from .warm import Answer, Request, is_slow_to_fail
@@ -29,31 +29,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker", "results"]
 
-_REMEMBERED = 15
-"""Tests that are tried first on a module's next mutant: those that killed most of the others."""
-
-_LAYERS = ("interface", "process")
-"""The first takes seconds, the second minutes. So all mutants are judged by the first one before
-what has survived is judged by the second, and most of the news come soon."""
+_LIKELY = 12
+"""How many tests are tried before all others."""
 
 _BROKEN = 'raise RuntimeError("this copy is broken on purpose")\n'
 
 
 class Killers:
-    """Which tests killed the mutants of a module so far; shared by all workers."""
+    """Which tests killed mutants so far, of each line and of each module; for all workers."""
 
     def __init__(self) -> None:
-        self._by_module: dict[str, Counter[str]] = {}
+        self._tests: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
 
-    def best(self, module: str) -> Sequence[str]:
-        """Return the tests that are most likely to kill the next one."""
-        killers = self._by_module.setdefault(module, Counter())
-        return [name for name, _ in killers.most_common(_REMEMBERED)]
-
-    def add(self, module: str, test: str) -> None:
+    def add(self, task: Task, test: str) -> None:
         """Remember a kill, if it was a quick one."""
-        if not is_slow_to_fail(test):
-            self._by_module.setdefault(module, Counter())[test] += 1
+        if test != NO_TEST and not is_slow_to_fail(test):
+            self._tests[task.module, task.row][test] += 1
+            self._tests[task.module, 0][test] += 1
+
+    def likely(self, task: Task) -> Sequence[str]:
+        """Return the tests that are most likely to kill the next one."""
+        places = ((task.module, task.row), (task.module, 0))
+        tests = (name for place in places for name, _ in self._tests[place].most_common(_LIKELY))
+        return list(dict.fromkeys(tests))[:_LIKELY]
 
 
 class Worker:
@@ -77,14 +75,14 @@ class Worker:
         make_copy(snapshot, copy)
         self._require_that_this_copy_is_judged()
 
-    def try_out(self, layer: str, task: Task) -> WorkResult:
+    def try_out(self, part: str, task: Task) -> WorkResult:
         """Mutate the copy, let a part of the suite judge it, and put it right again."""
         with ExitStack() as stack:
             for mutation in task.item.mutations:
                 stack.enter_context(self._mutated(mutation))
-            killer = judge(layer, task.backends, self._killers.best(task.module), self._run)
+            killer = judge(part, task.backends, self._killers.likely(task), self._run)
         if killer:
-            self._killers.add(task.module, killer)
+            self._killers.add(task, killer)
         return WorkResult(
             worker_outcome=WorkerOutcome.NORMAL,
             output=killer,
@@ -134,17 +132,19 @@ def results(session: Session, folder: Path, number: int, tasks: Sequence[Task]) 
     waiting: queue.PriorityQueue[tuple[int, int]] = queue.PriorityQueue()
     done: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
     killers = Killers()
+    for task, test in session.killed():
+        killers.add(task, test)
 
     def work(copy: Path) -> None:
         try:
             with closing(Worker(copy, session.snapshot, killers)) as worker:
                 while True:
                     part, index = waiting.get()
-                    if part == len(_LAYERS):
+                    if part == len(PARTS):
                         return
                     task = tasks[index]
-                    result = worker.try_out(_LAYERS[part], task)
-                    if result.test_outcome is TestOutcome.SURVIVED and part + 1 < len(_LAYERS):
+                    result = worker.try_out(PARTS[part], task)
+                    if result.test_outcome is TestOutcome.SURVIVED and part + 1 < len(PARTS):
                         waiting.put((part + 1, index))
                     else:
                         done.put((task, result))
@@ -164,4 +164,4 @@ def results(session: Session, folder: Path, number: int, tasks: Sequence[Task]) 
             raise result
         yield result
     for index in workers:
-        waiting.put((len(_LAYERS), index))
+        waiting.put((len(PARTS), index))

@@ -105,7 +105,7 @@ def test_what_was_started_ends_with_whoever_waits_for_it() -> None:
 
 
 def test_the_copy_is_judged_as_it_is_at_the_time(copy: Path, suite: Suite) -> None:
-    request = Request("interface", only=EQUALITY, timeout=ENOUGH)
+    request = Request(tests=[EQUALITY], timeout=ENOUGH)
     assert suite.run(request).status == 0
     source = copy / PACKAGE / "api.py"
     text = source.read_text("utf-8")
@@ -125,10 +125,10 @@ def test_what_is_optional_is_missed(copy: Path, suite: Suite) -> None:
     source = copy / path_of("expires")
     text = source.read_text("utf-8")
     source.write_text(text + "\n\ndel expires.__call__\n", "utf-8")
-    assert suite.run(Request("interface", only=DECORATED, timeout=ENOUGH)).failed == DECORATED
+    assert suite.run(Request(tests=[DECORATED], timeout=ENOUGH)).failed == DECORATED
     source.write_text(text, "utf-8")
 
 
 def test_what_does_not_end_is_ended(suite: Suite) -> None:
     assert suite.run(Request("interface", timeout=0.1)).status is None
-    assert suite.run(Request("interface", only=EQUALITY, timeout=ENOUGH)).status == 0
+    assert suite.run(Request(tests=[EQUALITY], timeout=ENOUGH)).status == 0
