@@ -191,7 +191,8 @@ def test_an_early_firing_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_run_reports_what_was_seen(run: Any) -> None:
-    done = run("--backend", "local", "--requirement", "PROCESS-REAPS-HUNG")
+    one = ("-k", "test_hung_worker_is_reaped")
+    done = run("--backend", "local", "--requirement", "PROCESS-REAPS-HUNG", *one)
     assert done.status == 0, done.output
     assert "Latency: reaped after expiry: 1 sample, " in done.output
     assert done.report["latency"]["reaps"] == 1

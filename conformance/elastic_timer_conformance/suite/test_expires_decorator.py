@@ -16,7 +16,7 @@ Decorate = Callable[..., Any]
 @pytest.fixture
 def decorate(expires: Any, client: Any) -> Decorate:
     """Decorates a function so that each call is a block of the scope `scope`."""
-    decorator = expires(after=60, scope="scope", client=client)
+    decorator: Decorate = expires(after=60, scope="scope", client=client)
     if not callable(decorator):
         not_applicable("expires is no decorator, which it need not be")
     return decorator

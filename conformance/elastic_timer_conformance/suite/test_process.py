@@ -127,8 +127,9 @@ def test_reaping_a_worker_that_is_gone_succeeds(
 ) -> None:
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     process.wait()
+    server = open_server().server
     try:
-        reaped = open_server().server._reap_worker(backend.worker_id(process.pid))
+        reaped = server._reap_worker(backend.worker_id(process.pid))
     except Exception as error:
         pytest.fail(f"reaping a process that is gone raised {error!r}")
     assert reaped is True, f"reaping a process that is gone returned {reaped}"
