@@ -142,11 +142,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def spec(session: nox.Session) -> None:
-    """Check that specification.json is what the pages say, and account for every keyword."""
+    """Check specification.json against the pages, account for keywords, explore the model."""
     session.install("-e", ".[docs]")
     _require_dot(session)
     session.run("python", "-m", "elastic_timer_spec", "generate", "--check")
     session.run("python", "-m", "elastic_timer_spec", "check", *session.posargs)
+    found = ROOT / "docs" / "data" / "exploration.json"
+    session.run("python", "-m", "elastic_timer_spec", "explore", "--check", str(found))
 
 
 @nox.session

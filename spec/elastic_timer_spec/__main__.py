@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from elastic_timer_spec import commands
+from elastic_timer_spec import commands, exploration_command
+from elastic_timer_spec.exploration_command import UnknownVariantError
 from elastic_timer_spec.generate import PACKAGE, SphinxError
 from elastic_timer_spec.keyword_index import KeywordIndexError
 from elastic_timer_spec.needs_json import PagesError
@@ -62,6 +63,7 @@ _EXPECTED: Final = (
     SuiteError,
     UnknownRequirementError,
     UnknownTestError,
+    UnknownVariantError,
     OSError,
 )
 
@@ -134,6 +136,27 @@ def _parser() -> argparse.ArgumentParser:
         default=PACKAGE / "specification.json",
         metavar="FILE",
         help="what to write or to compare (default: in this package)",
+    )
+
+    explore = add("explore", exploration_command.explore)
+    chosen = explore.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="explore this model alone: queue, durable, or a wrong one, whose run is shown "
+        "(default: all of them)",
+    )
+    chosen.add_argument(
+        "--check", type=Path, metavar="FILE", help="compare what is found with this file"
+    )
+    chosen.add_argument(
+        "--output", type=Path, metavar="FILE", help="write what is found into this file"
+    )
+    explore.add_argument(
+        "--depth",
+        type=int,
+        metavar="N",
+        help="take no more steps than so many in a run (default: as many as are stated for each)",
     )
     return parser
 

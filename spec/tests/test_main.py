@@ -155,7 +155,9 @@ def test_ingest_of_a_page_of_the_specification_leaves_nothing_open(
     assert read_keywords(tmp_path / "keywords") == (index,)
 
 
-@pytest.mark.parametrize("command", ["", "ingest", "extract", "check", "show", "generate"])
+@pytest.mark.parametrize(
+    "command", ["", "ingest", "extract", "check", "show", "generate", "explore"]
+)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command.split(), "--help"])

@@ -92,8 +92,8 @@ def late(table: Table, now: float) -> tuple[Any, ...]:
 class Outcome(enum.StrEnum):
     """What trying to reap a worker comes to."""
 
-    REAPED = "is reaped"
-    GONE = "is gone"
+    REAPED = "reaped"
+    GONE = "gone"
     RAISES = "raises"
     FAILS = "fails"
 
