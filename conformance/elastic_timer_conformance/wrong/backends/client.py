@@ -18,7 +18,7 @@ from elastic_timer.worker import WorkerId, current_worker
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
 from elastic_timer_conformance.wrong.clients import WithClient
-from elastic_timer_conformance.wrong.namespace import elastic_timer_with
+from elastic_timer_conformance.wrong.namespace import WithExpires
 
 # Half an hour, in seconds: longer than any timer whose end a test waits for.
 HALF_AN_HOUR = 1800.0
@@ -251,9 +251,7 @@ class _LoudExpires(elastic_timer.expires):
 
 
 @breaks("CLIENT-RELEASE-QUIET", seen="took the place of")
-class LoudRelease(LocalBackend):
+class LoudRelease(WithExpires):
     """A release that fails takes the place of the exception that the block has raised."""
 
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(expires=_LoudExpires)
+    expires_class = _LoudExpires

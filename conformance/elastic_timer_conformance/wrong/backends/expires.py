@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import wraps
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import elastic_timer
 from elastic_timer import TimerClient
@@ -20,9 +18,6 @@ from elastic_timer_conformance.wrong.namespace import (
     configured_client,
     elastic_timer_with,
 )
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 # A day, in seconds.
 DAY = 86400.0
@@ -229,40 +224,3 @@ class IsAGenerator(WithExpires):
     """A StopIteration that leaves the block becomes a RuntimeError, as it does in a generator."""
 
     expires_class = _IsAGenerator
-
-
-# The decorator -----------------------------------------------------------------------------------
-
-
-class _CountsFromDecoration(right):
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        decorated = time.monotonic()
-
-        @wraps(function)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            left = self.after - (time.monotonic() - decorated)
-            with right(left, self._scope, self._client):
-                return function(*args, **kwargs)
-
-        return guarded
-
-
-@breaks("EXPIRES-DECORATOR", seen="counts from before the call")
-class CountsFromDecoration(WithExpires):
-    """Every call of a decorated function has what is left since it was decorated."""
-
-    expires_class = _CountsFromDecoration
-
-
-class _LosesTheName(right):
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        guarded = super().__call__(function)
-        guarded.__name__ = "guarded"
-        return guarded
-
-
-@breaks("EXPIRES-DECORATOR", seen="has lost its name")
-class LosesTheName(WithExpires):
-    """A decorated function has the name of what it was wrapped in."""
-
-    expires_class = _LosesTheName
