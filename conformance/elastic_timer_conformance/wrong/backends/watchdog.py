@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from elastic_timer import LocalTimerServer, RequestPipe, RequestQueue, TimerRequest, TimerServer
 from elastic_timer.clock import Instant
 
-from elastic_timer_conformance.backend import OpenQueue
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
 from elastic_timer_conformance.wrong.namespace import elastic_timer_with
+from elastic_timer_conformance.wrong.pipes import ServerOnPipe
 
 # What it reads ------------------------------------------------------------------------------------
 
@@ -124,15 +124,10 @@ class _UpToFifteen(RequestPipe):
     seen="of 20 requests that were sent, one watchdog left",
     implies={"WATCHDOG-NO-FALSE-REAP": "a release may be among what is left for the next watchdog"},
 )
-class ReadsUpToFifteen(LocalBackend):
+class ReadsUpToFifteen(ServerOnPipe):
     """A watchdog reads up to fifteen requests."""
 
-    def make_queue(self) -> Any:
-        return _UpToFifteen()
-
-    def open_queue(self) -> OpenQueue:
-        pipe = RequestPipe()
-        return OpenQueue(pipe, pipe)
+    pipe_class = _UpToFifteen
 
 
 # An empty queue -----------------------------------------------------------------------------------

@@ -52,7 +52,11 @@ class _ReapsThree(LocalTimerServer):
         return expired
 
 
-@breaks("WATCHDOG-REAPED", seen="the watchdog was to reap the workers")
+@breaks(
+    "WATCHDOG-REAPED",
+    seen="the watchdog was to reap the workers",
+    implies={"WATCHDOG-LATENCY": "the first watchdog that finds the others late is not their last"},
+)
 class ReapsThreeAtATime(LocalBackend):
     """A watchdog reaps up to three workers, and leaves the others to the next."""
 

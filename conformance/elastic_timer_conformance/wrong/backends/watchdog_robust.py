@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from elastic_timer import LocalTimerServer, TimerRequest
+from elastic_timer import LocalTimerServer, RequestPipe, TimerRequest
 from elastic_timer.clock import Instant
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.pipes import ServerOnPipe
 
 # Too late -----------------------------------------------------------------------------------------
 
@@ -94,20 +95,20 @@ class IgnoresLateReleases(LocalBackend):
     server_class = _KnowsBetter
 
 
-class _ReadsOn(LocalTimerServer):
+class _ReadsOn(RequestPipe):
     read = 0
 
-    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
-        super().register_timers(timer_requests)
-        self.read += len(timer_requests)
-        more = timer_requests
+    def get(self, size: int, timeout: float) -> list[TimerRequest]:
+        requests = more = super().get(size, timeout)
+        self.read += len(requests)
         while more and self.read > 1000:
-            more = self._request_queue.get(1000, 0.0) or self._request_queue.get(1, 0.5)
-            super().register_timers(more)
+            more = super().get(1000, 0.0) or super().get(1, 0.5)
+            requests = requests + more
+        return requests
 
 
 @breaks("WATCHDOG-FAIR", seen="is alive")
-class ReadsAsLongAsTheyCome(LocalBackend):
+class ReadsAsLongAsTheyCome(ServerOnPipe):
     """After a thousand requests, a watchdog reads on until none has come for half a second."""
 
-    server_class = _ReadsOn
+    pipe_class = _ReadsOn
