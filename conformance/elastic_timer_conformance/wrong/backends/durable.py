@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from elastic_timer import SharedMemoryTimerClient, SharedMemoryTimerServer, TimerRequest
 from elastic_timer.clock import Instant
 from elastic_timer.errors import ServerRunningError, ServerUnavailableError
+from elastic_timer.worker import WorkerId
 from elastic_timer.worker_table import WorkerTable
 
 from elastic_timer_conformance.backends.shared_memory import SharedMemoryBackend
@@ -100,6 +103,50 @@ class LeavesOrphans(SharedMemoryBackend):
     """A replacement does not enforce the timers of workers whose parent has died."""
 
     server_class = _LeavesOrphans
+
+
+class _KeepsASnapshot(_Replacing):
+    """Saves its table whenever it has changed; a replacement begins with what was saved."""
+
+    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
+        super().register_timers(timer_requests)
+        if timer_requests:
+            self._save()
+
+    def clear_timers(self, worker_ids: set[int]) -> None:
+        super().clear_timers(worker_ids)
+        if worker_ids:
+            self._save()
+
+    def replace(self) -> None:
+        with suppress(FileNotFoundError):
+            saved = json.loads(self._path.read_text())
+            super().register_timers(
+                [TimerRequest(WorkerId(*who), scope, Instant(*when)) for who, scope, when in saved]
+            )
+
+    @property
+    def _path(self) -> Path:
+        return self.directory / "snapshot"
+
+    def _save(self) -> None:
+        unfinished = self._path.with_suffix(".new")
+        unfinished.touch(0o600)
+        unfinished.write_text(json.dumps(list(self._timers_to_save())))
+        unfinished.rename(self._path)
+
+    def _timers_to_save(self) -> Iterator[Any]:
+        for worker_id, timers in self.get_expired_timers(Instant(0.0, float("inf"))).items():
+            for timer in timers:
+                when = Instant.of(timer.expiration_time)
+                yield (int(worker_id), worker_id.start_time), timer.scope_id, (when, when.monotonic)
+
+
+@breaks("DURABLE-SERVER-CRASH", seen="released in time, while there was no server, were reaped")
+class KeepsASnapshot(SharedMemoryBackend):
+    """A replacement begins with what its predecessor saw, and not with what was released since."""
+
+    server_class = _KeepsASnapshot
 
 
 class _WithClient(SharedMemoryBackend):
@@ -208,6 +255,21 @@ class BearsAGrudge(SharedMemoryBackend):
     """Once a second server was refused, all are, also when the first one is dead."""
 
     server_class = _BearsAGrudge
+
+
+class _ChangesTheBell(SharedMemoryTimerServer):
+    def start(self) -> None:
+        if _server_of(self.directory) != os.getpid() and _is_served(self.directory):
+            (self.directory / "bell").unlink()
+            os.mkfifo(self.directory / "bell", 0o600)
+        super().start()
+
+
+@breaks("DURABLE-TAKEOVER", seen="is alive")
+class ChangesTheBell(SharedMemoryBackend):
+    """A second server makes its own named pipe before it is refused, so the first hears no more."""
+
+    server_class = _ChangesTheBell
 
 
 class _ReapsTwice(SharedMemoryTimerServer):
