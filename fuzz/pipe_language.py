@@ -18,8 +18,8 @@ from .language import Language, Line, Request
 __all__ = ["PIPE"]
 
 _TIMES = struct.Struct(">dd")
-_TIMES_AT = len(b"timer ")
-_SCOPE_AT = _TIMES_AT + struct.calcsize(">ddqqH")
+_KIND = b"timer "
+_SCOPE_AT = struct.calcsize(f">dd{len(_KIND)}sqqH")
 
 
 def _line(rng: Random) -> Line:
@@ -58,9 +58,9 @@ def _spoilt(rng: Random) -> bytes:
     if how == 2:
         bad = rng.choice((math.nan, math.inf, -math.inf))
         times = _TIMES.pack(*rng.choice(((abs(bad), 1.0), (1.0, bad))))
-        return line[:_TIMES_AT] + times + line[_TIMES_AT + _TIMES.size :]
+        return times + line[_TIMES.size :]
     if how == 3:
-        return b"TIMER " + line[_TIMES_AT:]
+        return line.replace(_KIND, _KIND.upper())
     if how == 4:
         return line[:-1] + rng.choice((b"\xff", b"\x10", b"\x10\x10"))
     return line[:_SCOPE_AT] + b"\x10x" + line[_SCOPE_AT + 2 :]  # an escape that means nothing

@@ -67,7 +67,8 @@ MEASUREMENT = Measurement(
         Quantity("cpu", "processor time a request", "s"),
     ),
     reference="torch-local",
-    full=Plan(_ENTRANTS, rounds=5, settings={"requests": 4000, "refills": 10}),
+    # Many rounds of few samples: how fast a machine is changes from one minute to the next.
+    full=Plan(_ENTRANTS, rounds=12, settings={"requests": 4000, "refills": 4}),
     quick=Plan(_ENTRANTS, rounds=1, settings={"requests": 4000, "refills": 4}),
     measure=measure,
 )

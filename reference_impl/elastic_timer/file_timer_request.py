@@ -31,9 +31,6 @@ in ``PIPE_BUF`` (4096 bytes) for all the other fields at their longest, which ta
 _KNOWN_WORKERS = 4096
 """Worker ids to keep for reuse, so that a worker's next request need not make its id again."""
 
-_KNOWN_RELEASES = 1024
-"""Releases to keep for reuse: a worker releases the same few timers again and again."""
-
 _PIDS = range(-(2**31), 2**31)
 """What fits ``pid_t``; which of these are never signalled is the reaper's business."""
 
@@ -135,7 +132,7 @@ def _is_plain(scope_id: str) -> bool:
 class FileRequestReader(LineReader):
     """Puts requests together from lines of JSON. What it is sent can execute nothing."""
 
-    __slots__ = ("_releases", "_workers")
+    __slots__ = ("_workers",)
 
     # Both write it so. Inside of a string, the quotation mark would have a backslash before it.
     opening: ClassVar[bytes] = b'{"version"'
@@ -143,16 +140,9 @@ class FileRequestReader(LineReader):
     def __init__(self) -> None:
         super().__init__()
         self._workers: dict[tuple[int, int], WorkerId] = {}
-        self._releases: dict[bytes, FileTimerRequest] = {}
 
     def request(self, line: bytes) -> FileTimerRequest:
-        """Return the request that a line is, or raise ValueError and say why it is none.
-
-        Releases that are alike are one and the same object.
-        """
-        known = self._releases.get(line)
-        if known is not None:
-            return known
+        """Return the request that a line is, or raise ValueError and say why it is none."""
         try:
             fields = _decode(line.decode("utf-8"))
         except RecursionError:
@@ -173,12 +163,7 @@ class FileRequestReader(LineReader):
         start = _integer(fields, "start_time") if "start_time" in fields else UNKNOWN
         if start not in _START_TIMES:
             raise ValueError("its start_time is none")
-        request = FileTimerRequest(self._worker(pid, start), _scope(fields), expiration, signum)
-        if expiration < 0:
-            if len(self._releases) >= _KNOWN_RELEASES:
-                self._releases.clear()
-            self._releases[line] = request
-        return request
+        return FileTimerRequest(self._worker(pid, start), _scope(fields), expiration, signum)
 
     def _worker(self, pid: int, start: int) -> WorkerId:
         worker_id = self._workers.get((pid, start))

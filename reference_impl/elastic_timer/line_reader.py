@@ -13,6 +13,9 @@ __all__ = ["LineReader", "MalformedRequestError"]
 _LONGEST_LINE = 1 << 16
 """Bytes after which a line that has not ended is given up; sixteen times the longest request."""
 
+_KNOWN_RELEASES = 1024
+"""Releases to keep for reuse: a worker releases the same few timers again and again."""
+
 _KEPT_TAIL = 2 * select.PIPE_BUF
 """Bytes at the end of such a line that may yet turn out to be a request: more than any has."""
 
@@ -26,9 +29,12 @@ class MalformedRequestError(ValueError):
 
 
 class LineReader(abc.ABC):
-    """Puts requests together from the pieces in which they arrive, one to a line."""
+    """Puts requests together from the pieces in which they arrive, one to a line.
 
-    __slots__ = ("_rest",)
+    Releases that are alike are one and the same object.
+    """
+
+    __slots__ = ("_releases", "_rest")
 
     opening: ClassVar[bytes] = b""
     """How every request begins, and what no request has inside: with it, a request is found even
@@ -36,6 +42,7 @@ class LineReader(abc.ABC):
 
     def __init__(self) -> None:
         self._rest = b""
+        self._releases: dict[bytes, TimerRequest] = {}
 
     @abc.abstractmethod
     def request(self, line: bytes) -> TimerRequest:
@@ -50,13 +57,24 @@ class LineReader(abc.ABC):
         if len(self._rest) > _LONGEST_LINE:
             malformed.append(MalformedRequestError(self._rest[:-_KEPT_TAIL], "it does not end"))
             self._rest = self._rest[-_KEPT_TAIL:]
-        for line in lines:
-            if line:
+        releases = self._releases
+        for line in filter(None, lines):
+            request = releases.get(line)
+            if request is None:
                 try:
-                    requests.append(self.request(line))
+                    request = self.request(line)
                 except ValueError as error:
                     self._salvage(line, error, requests, malformed)
+                    continue
+                if request.expiration_time < 0:
+                    self._keep_release(line, request)
+            requests.append(request)
         return requests, malformed
+
+    def _keep_release(self, line: bytes, release: TimerRequest) -> None:
+        if len(self._releases) >= _KNOWN_RELEASES:
+            self._releases.clear()
+        self._releases[line] = release
 
     def _salvage(
         self,

@@ -72,8 +72,11 @@ class PipeQueue(RequestQueue):
                 if remaining <= 0:
                     break
             self._woken = False
-            count = min(size, len(self._received))
-            return [self._received.popleft() for _ in range(count)]
+            if len(self._received) <= size:
+                requests = list(self._received)
+                self._received.clear()
+                return requests
+            return [self._received.popleft() for _ in range(size)]
 
     def wake(self) -> None:
         """Make a waiting ``get`` return with what it has."""

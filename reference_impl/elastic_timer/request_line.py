@@ -1,9 +1,9 @@
 """A request as one line of bytes, and back.
 
-A line is ``timer ``, when the timer expires, and which timer is meant. In network order, that is
-the time on the wall clock and on the monotonic clock (floats of 8 bytes), the worker's pid and
-start time (integers of 8 bytes), the scope's length (2 bytes), by which a line that was cut short
-is noticed, and the scope in UTF-8. A newline inside is escaped, and so is the escape character.
+A line says when a timer expires, and which one. In network order, that is the time on the wall
+clock and on the monotonic clock (floats of 8 bytes), ``timer ``, the worker's pid and start time
+(integers of 8 bytes), the scope's length (2 bytes), by which a line that was cut short is noticed,
+and the scope in UTF-8. A newline inside is escaped, and so is the escape character.
 
 A line is written with a newline before and after it: bytes that somebody else left in the pipe can
 then never become part of a request.
@@ -25,12 +25,12 @@ _KNOWN_WORKERS = 4096
 """Worker ids to keep for reuse, so that a worker's next request need not make its id again."""
 
 _KNOWN_TIMERS = 4096
-"""Timers, and releases of them, to keep for reuse: a worker goes round through the same few."""
+"""Timers to keep for reuse: a worker goes round through the same few."""
 
 _KIND = b"timer "
-_HEAD = struct.Struct(f">{len(_KIND)}sdd")
-_TIMER = struct.Struct(">qqH")
-_HEAD_SIZE = _HEAD.size
+_TIMES = struct.Struct(">dd")
+_TIMER = struct.Struct(f">{len(_KIND)}sqqH")
+_TIMES_SIZE = _TIMES.size
 
 _ESCAPE, _ESCAPED_ESCAPE, _ESCAPED_NEWLINE = b"\x10", b"\x10e", b"\x10n"
 
@@ -42,6 +42,7 @@ _LONGEST_SCOPE = (1 << 16) - 1
 
 _new = object.__new__
 _new_float = float.__new__
+_times = _TIMES.unpack_from
 
 
 def request_line(request: TimerRequest) -> bytes:
@@ -66,10 +67,10 @@ def request_line(request: TimerRequest) -> bytes:
         raise ValueError(f"the expiration time must be a number: {request!r}")
     scope = scope_id.encode("utf-8", "surrogatepass")
     try:
-        timer = _TIMER.pack(worker_id, start, min(len(scope), _LONGEST_SCOPE))
+        timer = _TIMER.pack(_KIND, worker_id, start, min(len(scope), _LONGEST_SCOPE))
     except struct.error:
         raise ValueError(f"a worker id takes 64 bits at most: {request!r}") from None
-    line = _HEAD.pack(_KIND, epoch, deadline) + timer + scope
+    line = _TIMES.pack(epoch, deadline) + timer + scope
     if _ESCAPE_BYTE in line or _NEWLINE_BYTE in line:
         line = line.replace(_ESCAPE, _ESCAPED_ESCAPE).replace(b"\n", _ESCAPED_NEWLINE)
     return b"\n%b\n" % line
@@ -85,35 +86,22 @@ def _unescaped(line: bytes) -> bytes:
 class RequestReader(LineReader):
     """Puts requests together from the pieces in which they arrive."""
 
-    __slots__ = ("_releases", "_timers", "_workers")
+    __slots__ = ("_timers", "_workers")
 
     def __init__(self) -> None:
         super().__init__()
         self._workers: dict[tuple[int, int], WorkerId] = {}
         self._timers: dict[bytes, tuple[WorkerId, str]] = {}
-        self._releases: dict[bytes, TimerRequest] = {}
 
     def request(self, line: bytes) -> TimerRequest:
-        """Return the request that a line is, or raise ValueError and say why it is none.
-
-        Releases that are alike are one and the same object.
-        """
-        known = self._releases.get(line)
-        if known is not None:
-            return known
-        plain = line
+        """Return the request that a line is, or raise ValueError and say why it is none."""
         if _ESCAPE_BYTE in line:
-            plain = _unescaped(line)
-        try:
-            kind, expiration, due = _HEAD.unpack_from(plain)
-        except struct.error:
-            raise ValueError(f"it has {len(plain)} bytes, fewer than any request") from None
-        if kind != _KIND:
-            raise ValueError("it does not begin with 'timer '")
-        timer = plain[_HEAD_SIZE:]
+            line = _unescaped(line)
+        timer = line[_TIMES_SIZE:]
         worker_id, scope_id = self._timers.get(timer) or self._meet(timer)
+        expiration, due = _times(line)
         if expiration < 0:
-            return self._released(line, TimerRequest(worker_id, scope_id, expiration))
+            return TimerRequest(worker_id, scope_id, expiration)
         # False for NaN too, and cheaper than asking whether each is finite.
         if not (expiration < math.inf and -math.inf < due < math.inf):
             raise ValueError("its time is not a number")
@@ -130,11 +118,11 @@ class RequestReader(LineReader):
     def _meet(self, timer: bytes) -> tuple[WorkerId, str]:
         """Return whose timer is meant, and its scope, or raise ValueError."""
         try:
-            pid, start, length = _TIMER.unpack_from(timer)
+            kind, pid, start, length = _TIMER.unpack_from(timer)
         except struct.error:
-            raise ValueError(
-                f"it has {_HEAD_SIZE + len(timer)} bytes, fewer than any request"
-            ) from None
+            raise ValueError("it is shorter than any request") from None
+        if kind != _KIND:
+            raise ValueError("it does not say that it is about a timer")
         scope = timer[_TIMER.size :]
         if len(scope) != length:
             raise ValueError(f"its scope has {len(scope)} bytes and was to have {length}")
@@ -146,9 +134,3 @@ class RequestReader(LineReader):
             self._timers.clear()
         known = self._timers[timer] = worker_id, scope_id
         return known
-
-    def _released(self, line: bytes, request: TimerRequest) -> TimerRequest:
-        if len(self._releases) >= _KNOWN_TIMERS:
-            self._releases.clear()
-        self._releases[line] = request
-        return request

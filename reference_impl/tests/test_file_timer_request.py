@@ -10,8 +10,8 @@ import signal
 import pytest
 from elastic_timer import FileTimerRequest, TimerRequest
 from elastic_timer.clock import Instant
-from elastic_timer.file_timer_request import _KNOWN_RELEASES, FileRequestReader
-from elastic_timer.line_reader import _LONGEST_LINE
+from elastic_timer.file_timer_request import FileRequestReader
+from elastic_timer.line_reader import _KNOWN_RELEASES, _LONGEST_LINE
 from elastic_timer.worker import WorkerId
 from hypothesis import given
 from hypothesis import strategies as st

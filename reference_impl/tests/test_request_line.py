@@ -76,7 +76,7 @@ def test_no_bytes_make_the_reader_raise(pieces):
 def line(kind=b"timer ", worker=(7, 3), times=(1000.0, 5.0), scope=b"scope", length=None):
     """A line with whatever is to be wrong about it; what is to be escaped is not."""
     length = len(scope) if length is None else length
-    return kind + struct.pack(">ddqqH", *times, *worker, length) + scope
+    return struct.pack(">dd6sqqH", *times, kind, *worker, length) + scope
 
 
 def test_a_line_is_what_it_is_said_to_be():
@@ -87,7 +87,7 @@ def test_a_line_is_what_it_is_said_to_be():
 @pytest.mark.parametrize(
     ("malformed", "cause"),
     [
-        (b"timer 1 2 3.0 4.0 scope", "fewer than any request"),
+        (b"timer 1 2 3.0 4.0 scope", "shorter than any request"),
         (line()[:-3], "its scope has 2 bytes and was to have 5"),
         (line() + b"!", "its scope has 6 bytes and was to have 5"),
         (line(times=(math.nan, 5.0)), "not a number"),
@@ -97,7 +97,7 @@ def test_a_line_is_what_it_is_said_to_be():
         (line(scope=b"\xff"), "decode"),
         (line(scope=b"scop\x10"), "an escape that means nothing"),
         (line(scope=b"\x10scop"), "an escape that means nothing"),
-        (line(kind=b"timing"), "does not begin with 'timer '"),
+        (line(kind=b"timing"), "does not say that it is about a timer"),
     ],
 )
 def test_a_line_that_is_no_request_is_reported_with_its_bytes(malformed, cause):
