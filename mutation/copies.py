@@ -10,7 +10,10 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-__all__ = ["CopyError", "changed_files", "find_commit", "make_copy", "take_snapshot"]
+__all__ = ["PACKAGES", "CopyError", "changed_files", "find_commit", "make_copy", "take_snapshot"]
+
+PACKAGES = ("spec", "reference_impl", "conformance")
+"""What is copied: all that a run of the suite needs, and nothing that could take its place."""
 
 
 class CopyError(Exception):
@@ -24,15 +27,14 @@ def find_commit(project: Path, name: str) -> str:
 
 def changed_files(project: Path) -> list[str]:
     """Return the files in the working tree that a snapshot would have differently."""
-    status = _git(
-        project, "status", "--porcelain", "--", *("reference_impl", "conformance", "spec")
-    )
+    status = _git(project, "status", "--porcelain", "--", *PACKAGES)
     return [line[3:] for line in status.decode().splitlines()]
 
 
 def take_snapshot(project: Path, commit: str, target: Path) -> None:
-    """Write the project as it was at a commit into ``target``."""
-    with tarfile.open(fileobj=io.BytesIO(_git(project, "archive", "--format=tar", commit))) as tar:
+    """Write the packages as they were at a commit into ``target``."""
+    archive = _git(project, "archive", "--format=tar", commit, "--", *PACKAGES)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(target, filter="data")
 
 

@@ -13,15 +13,13 @@ from pathlib import Path
 from types import TracebackType
 
 from .apart import NOT_APART
+from .copies import PACKAGES
 from .warm import SOCKET, Answer, Request
 
-__all__ = ["PACKAGES", "Suite", "SuiteError"]
-
-PACKAGES = ("spec", "reference_impl", "conformance")
-"""What of a copy is put on the path, before whatever is installed."""
+__all__ = ["Suite", "SuiteError"]
 
 _HERE = Path(__file__).parent.parent
-"""Where the plugin is taken from: an older commit that is mutated may not have it."""
+"""Where the plugin is taken from: the copies do not have it."""
 
 _TEST_TIMEOUT = 40
 """Seconds for one test of the `local` backend. Alone, the longest takes a tenth of this; one that
@@ -85,7 +83,7 @@ class Suite:
         print(json.dumps(asdict(request)), file=self._lines, flush=True)
         answer = self._lines.readline()
         if not answer:
-            raise SuiteError(self._end_of_log())
+            raise SuiteError(f"{self._end_of_log()}\nThe suite ended: {self._process.wait()}")
         found = Answer(**json.loads(answer))
         if found.status == NOT_APART:
             raise SuiteError(

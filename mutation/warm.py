@@ -10,6 +10,7 @@ A request and an answer are one line of JSON each; see :class:`Request` and :cla
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -74,6 +75,9 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         return None
     with socket.socket(fileno=int(os.environ.pop(SOCKET))) as channel:
         lines = channel.makefile("rw", encoding="utf-8")
+        # Or else every child would copy the memory page by page, to count what it never frees.
+        gc.collect()
+        gc.freeze()
         print(json.dumps({"tests": len(session.items)}), file=lines, flush=True)
         for line in lines:
             request = Request(**json.loads(line))
@@ -135,6 +139,12 @@ class _FirstFailure:
 
     def __init__(self, session: pytest.Session) -> None:
         self._session = session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End at once: a summary is of no use, and taking the process apart takes longer."""
+        sys.stdout.flush()
+        os._exit(int(session.exitstatus))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         expected = getattr(report, "failed_as_expected", False)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mutation.apart import NOT_APART, fork_apart
-from mutation.copies import make_copy
-from mutation.suite import PACKAGES, Suite
+from mutation.copies import PACKAGES, make_copy
+from mutation.suite import Suite
 from mutation.targets import PACKAGE, path_of
 from mutation.warm import Request
 
