@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from .apart import NOT_APART
 from .copies import PACKAGES
 from .warm import SOCKET, Answer, Request
 
-__all__ = ["Suite", "SuiteError"]
+__all__ = ["EndedError", "Suite", "SuiteError"]
 
 _HERE = Path(__file__).parent.parent
 """Where the plugin is taken from: the copies do not have it."""
@@ -34,6 +35,10 @@ _SHOWN = 20
 
 class SuiteError(Exception):
     """The suite cannot be run on a copy."""
+
+
+class EndedError(SuiteError):
+    """The suite does not wait any more."""
 
 
 class Suite:
@@ -74,16 +79,23 @@ class Suite:
         if not self._lines.readline():
             raise SuiteError(self._end_of_log())
 
+    @property
+    def pid(self) -> int:
+        """The process that waits."""
+        return self._process.pid
+
     def run(self, request: Request) -> Answer:
         """Run what is asked for, and return what came of it.
 
         Raises:
             SuiteError: it could not be run.
         """
-        print(json.dumps(asdict(request)), file=self._lines, flush=True)
-        answer = self._lines.readline()
+        answer = ""
+        with suppress(ConnectionError):
+            print(json.dumps(asdict(request)), file=self._lines, flush=True)
+            answer = self._lines.readline()
         if not answer:
-            raise SuiteError(f"{self._end_of_log()}\nThe suite ended: {self._process.wait()}")
+            raise EndedError(f"{self._end_of_log()}\nThe suite ended: {self._process.wait()}")
         found = Answer(**json.loads(answer))
         if found.status == NOT_APART:
             raise SuiteError(

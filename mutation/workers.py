@@ -18,7 +18,7 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkR
 
 from .copies import make_copy
 from .judge import NO_TEST, PARTS, judge
-from .suite import Suite, SuiteError
+from .suite import EndedError, Suite, SuiteError
 from .targets import PACKAGE
 from .warm import Answer, Request, is_slow_to_fail
 
@@ -31,6 +31,9 @@ __all__ = ["Worker", "results"]
 
 _LIKELY = 12
 """How many tests are tried before all others."""
+
+_ATTEMPTS = 3
+"""How often a suite is begun anew that somebody else has ended."""
 
 _BROKEN = 'raise RuntimeError("this copy is broken on purpose")\n'
 
@@ -94,9 +97,16 @@ class Worker:
         self._closing.close()
 
     def _run(self, backend: str, request: Request) -> Answer:
-        if backend not in self._suites:
-            self._suites[backend] = self._closing.enter_context(Suite(self._copy, backend))
-        return self._suites[backend].run(request)
+        for _ in range(_ATTEMPTS):
+            if backend not in self._suites:
+                self._suites[backend] = self._closing.enter_context(Suite(self._copy, backend))
+            try:
+                return self._suites[backend].run(request)
+            except EndedError as error:
+                # No mutant can do that; some stranger has, who was short of memory perhaps.
+                ended = error
+                del self._suites[backend]
+        raise ended
 
     @contextmanager
     def _mutated(self, mutation: MutationSpec) -> Iterator[None]:

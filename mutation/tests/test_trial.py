@@ -13,7 +13,7 @@ import pytest
 
 from mutation.apart import NOT_APART, fork_apart
 from mutation.copies import PACKAGES, make_copy
-from mutation.suite import Suite
+from mutation.suite import EndedError, Suite
 from mutation.targets import PACKAGE, path_of
 from mutation.warm import Request
 
@@ -132,3 +132,10 @@ def test_what_is_optional_is_missed(copy: Path, suite: Suite) -> None:
 def test_what_does_not_end_is_ended(suite: Suite) -> None:
     assert suite.run(Request("interface", timeout=0.1)).status is None
     assert suite.run(Request(tests=[EQUALITY], timeout=ENOUGH)).status == 0
+
+
+def test_a_suite_that_has_ended_says_so(copy: Path) -> None:
+    with Suite(copy, "local") as suite:
+        os.kill(suite.pid, signal.SIGKILL)
+        with pytest.raises(EndedError, match="The suite ended: -9"):
+            suite.run(Request(tests=[EQUALITY], timeout=ENOUGH))
