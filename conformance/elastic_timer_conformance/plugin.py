@@ -17,7 +17,13 @@ from elastic_timer_conformance import fixtures, report
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
 from elastic_timer_conformance.backends import KNOWN, UnknownBackendError, load_backend
-from elastic_timer_conformance.collection import OUTDATED, REQUIREMENTS, choose, why_outdated
+from elastic_timer_conformance.collection import (
+    OUTDATED,
+    REQUIREMENTS,
+    choose,
+    layer_of,
+    why_outdated,
+)
 from elastic_timer_conformance.fixtures import BORROWED, RUN
 from elastic_timer_conformance.latency import Reap
 from elastic_timer_conformance.layer import Layer
@@ -168,6 +174,7 @@ def pytest_runtest_makereport(
     # Plain attributes of a report reach the controller of a distributed run too.
     result = TestResult(seen.nodeid, names, Outcome.PASSED, message=_message(seen))
     seen.__dict__["requirements"] = names
+    seen.__dict__["layer"] = str(layer_of(item))
     seen.__dict__["verdict_message"] = result.message
     if item.stash[OUTDATED]:
         seen.__dict__["outdated"] = True
@@ -231,6 +238,7 @@ class _Results:
             report.nodeid, TestResult(report.nodeid, tuple(names), Outcome.PASSED)
         )
         result.requirements = tuple(names)
+        result.layer = Layer(report.__dict__["layer"])
         if not is_subtest:
             result.duration += report.duration
         if hasattr(report, "outdated"):

@@ -151,6 +151,7 @@ def _test(result: TestResult) -> dict[str, Any]:
     return {
         "test": result.test,
         "requirements": list(result.requirements),
+        "layer": str(result.layer),
         "outcome": str(result.outcome),
         "duration": round(result.duration, 4),
         "message": result.message,

@@ -10,6 +10,7 @@ from elastic_timer_spec import Level, Requirement
 
 from elastic_timer_conformance.backend import Deviation
 from elastic_timer_conformance.latency import Latency, Reap
+from elastic_timer_conformance.layer import Layer
 
 __all__ = ["Judgement", "Measurement", "Outcome", "TestResult", "Verdict", "judge"]
 
@@ -65,6 +66,7 @@ class TestResult:
     message: str = ""
     measured: list[Measurement] = field(default_factory=list)
     reaps: list[Reap] = field(default_factory=list)
+    layer: Layer = Layer.INTERFACE
 
     # Not a test class, whatever its name says to pytest.
     __test__ = False

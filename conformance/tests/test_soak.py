@@ -16,7 +16,7 @@ import pytest
 from conftest import ENOUGH, Finished, Marked, finish, heed_interrupts
 from elastic_timer_conformance.harness.death import Death
 from elastic_timer_conformance.soak.load import Load
-from elastic_timer_conformance.soak.tally import Count, Tally
+from elastic_timer_conformance.soak.tally import Count, Tally, runs_of_each
 
 Soak = Callable[..., Finished]
 
@@ -50,12 +50,15 @@ def soak(tmp_path: Path, marked: Marked, command: Callable[..., list[str]]) -> S
 def test_what_fails_at_times_is_counted_and_kept(soak: Soak, tmp_path: Path) -> None:
     done = soak("--backend=flaky_backend:FlakyBackend", "--times=7", "--no-busy", "--", *ONE_TEST)
     assert done.status == 1, done.output
-    assert "1 requirements, of which 1 failed in some run" in done.output
+    assert "requirements: 1, runs of each: 7, failed in some run: 1" in done.output
     assert "2/7   28.6%  QUEUE-SIZE  (run 3, 6)" in done.output
+    assert "tests of the interface layer: 1, runs of each: 7, failed in some run: 1" in done.output
     assert "2/7   28.6%  suite/test_queue.py::test_size[5]  (run 3, 6)" in done.output
     assert "\n7 of 7 runs in " in done.output
     assert done.report["failed"] == [3, 6]
     assert done.report["requirements"] == [{"id": "QUEUE-SIZE", "runs": 7, "failed": [3, 6]}]
+    [test] = done.report["tests"]
+    assert (test["layer"], test["runs"], test["failed"]) == ("interface", 7, [3, 6])
     assert done.report["backend"]["name"] == "flaky"
     assert done.report["busy"] is False
     kept = sorted(path.name for path in (tmp_path / "failures").iterdir())
@@ -156,7 +159,9 @@ def test_the_load_ends_with_whoever_wanted_it(marked: Marked) -> None:
 def a_report(verdict: str, outcome: str, stale: bool = False) -> dict[str, Any]:
     return {
         "requirements": [{"id": "A", "verdict": verdict, "stale": stale}],
-        "tests": [{"test": "test_a", "requirements": ["A"], "outcome": outcome}],
+        "tests": [
+            {"test": "test_a", "requirements": ["A"], "layer": "process", "outcome": outcome}
+        ],
     }
 
 
@@ -181,6 +186,25 @@ def test_a_failure_that_no_test_explains_is_told() -> None:
     tally = Tally()
     tally.add(1, 1, a_report("conforms", "passed"))
     assert "run 1 failed though no test did; see what it printed" in list(tally.lines())
+
+
+def test_a_rate_is_of_the_runs_in_which_it_was_tested() -> None:
+    tally = Tally()
+    for number in range(1, 4):
+        tally.add(number, 0, a_report("conforms", "passed"))
+    tally.add(4, 1, a_report("violates", "failed"))
+    tally.add(5, 0, a_report("not run", "not applicable"))
+    assert list(tally.lines()) == [
+        "requirements: 1, runs of each: 4, failed in some run: 1",
+        "        1/4   25.0%  A  (run 4)",
+        "tests of the process layer: 1, runs of each: 4, failed in some run: 1",
+        "        1/4   25.0%  test_a  (run 4)",
+    ]
+
+
+def test_runs_that_are_not_the_same_for_all_are_told_as_such() -> None:
+    assert runs_of_each([Count(runs=30), Count(runs=1200), Count(runs=30)]) == "30 to 1,200"
+    assert runs_of_each([]) == "0"
 
 
 def test_no_runs_are_not_clean() -> None:

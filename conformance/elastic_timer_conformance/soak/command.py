@@ -101,7 +101,10 @@ class Soak:
             "seconds": [round(seconds, 1) for seconds in self.seconds],
             "load": [round(load, 1) for load in self.load],
             "requirements": [_counted(*item) for item in self.tally.requirements.items()],
-            "tests": [_counted(*item) for item in self.tally.tests.items()],
+            "tests": [
+                {**_counted(name, count), "layer": str(self.tally.layers[name])}
+                for name, count in self.tally.tests.items()
+            ],
         }
 
     def _keep(self, run: Finished) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from elastic_timer_conformance.layer import Layer
 from elastic_timer_conformance.verdict import Outcome, Verdict
 
-__all__ = ["Count", "Tally"]
+__all__ = ["Count", "Tally", "runs_of_each"]
 
 # What a requirement's verdict may be if it was tested.
 TESTED = frozenset({Verdict.CONFORMS, Verdict.VIOLATES, Verdict.DEVIATES})
@@ -55,6 +56,8 @@ class Tally:
     """The runs that wrote no report, with their exit status."""
     requirements: dict[str, Count] = field(default_factory=dict)
     tests: dict[str, Count] = field(default_factory=dict)
+    layers: dict[str, Layer] = field(default_factory=dict)
+    """The layer that each of the tests belongs to."""
 
     def add(self, number: int, status: int, report: Mapping[str, Any] | None) -> None:
         """Count a run."""
@@ -79,6 +82,7 @@ class Tally:
             # A failure over a known deviation is what was to be expected.
             failed = outcome is not Outcome.PASSED and not known & set(test["requirements"])
             _add(self.tests.setdefault(test["test"], Count()), number, failed=failed)
+            self.layers[test["test"]] = Layer(test["layer"])
 
     @property
     def is_clean(self) -> bool:
@@ -87,9 +91,10 @@ class Tally:
 
     def lines(self) -> Iterator[str]:
         """Give what came of it, for a reader at a terminal."""
-        for title, counts in (("requirements", self.requirements), ("tests", self.tests)):
+        for title, counts in self._groups():
             flaky = {name: count for name, count in counts.items() if count.failures}
-            yield f"{len(counts)} {title}, of which {len(flaky)} failed in some run"
+            runs = runs_of_each(counts.values())
+            yield f"{title}: {len(counts)}, runs of each: {runs}, failed in some run: {len(flaky)}"
             for name, count in sorted(flaky.items(), key=lambda item: -item[1].rate):
                 share = f"{count.failures}/{count.runs}"
                 yield f"  {share:>9}  {count.rate:6.1%}  {name}  (run {_numbers(count.failed_in)})"
@@ -99,10 +104,24 @@ class Tally:
         for number in sorted(unexplained):
             yield f"run {number} failed though no test did; see what it printed"
 
+    def _groups(self) -> Iterator[tuple[str, dict[str, Count]]]:
+        """Give what is counted, by what it is."""
+        yield "requirements", self.requirements
+        for layer in Layer:
+            of_layer = [name for name in self.tests if self.layers[name] is layer]
+            if of_layer:
+                yield f"tests of the {layer} layer", {name: self.tests[name] for name in of_layer}
+
     def _explained(self) -> set[int]:
         """Return the failed runs in which a test or a requirement failed."""
         counts = [*self.requirements.values(), *self.tests.values()]
         return {number for count in counts for number in count.failed_in}
+
+
+def runs_of_each(counts: Collection[Count]) -> str:
+    """Return in how many runs each was tested, as a number, or as two if they are not the same."""
+    runs = sorted({count.runs for count in counts}) or [0]
+    return f"{runs[0]:,}" if len(runs) == 1 else f"{runs[0]:,} to {runs[-1]:,}"
 
 
 def _add(count: Count, number: int, *, failed: bool) -> None:
