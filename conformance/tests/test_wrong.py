@@ -177,7 +177,10 @@ def test_list_says_what_there_is_and_runs_nothing(run: Run) -> None:
     ]
 
 
-def test_an_interruption_ends_everything(marked: Marked, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_end_before_its_time_leaves_nothing_behind(
+    marked: Marked, tmp_path: Path, number: signal.Signals
+) -> None:
     hangs = tmp_path / "hangs"
     marked.environment["ELASTIC_TIMER_HANGS"] = str(hangs)
     process = subprocess.Popen(
@@ -193,9 +196,10 @@ def test_an_interruption_ends_everything(marked: Marked, tmp_path: Path) -> None
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=ENOUGH)
-    assert (process.returncode, output) == (2, "interrupted\n")
+    killed = number == signal.SIGKILL
+    assert (process.returncode, output) == ((-9, "") if killed else (2, "interrupted\n"))
     marked.wait_until_none()
 
 

@@ -7,10 +7,13 @@ does nothing else: it has no threads and has run no test. What a run does dies w
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -45,7 +48,25 @@ def run_suite(arguments: Sequence[str], output: Path, plugins: Sequence[object])
     """
     # A session of its own: Ctrl-C is for whoever has started this, and ends it as it sees fit.
     os.setsid()
+    _end_with_whoever_has_started_this()
     with open(output, "wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
     sys.exit(pytest.main([*SUITE, *arguments], plugins=plugins))
+
+
+def _end_with_whoever_has_started_this() -> None:
+    """Have this process interrupted when its parent is gone, however that came to its end.
+
+    The kernel does it, when the other end of a pipe closes (F_SETSIG and O_ASYNC in fcntl(2)). It
+    needs no thread, which the suite's own tests would find beside them.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    pipe = parent.sentinel
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGINT)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if wait([pipe], timeout=0):
+        # It was gone before.
+        raise KeyboardInterrupt
