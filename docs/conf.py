@@ -27,6 +27,8 @@ extensions = [
     "requirement_links",
     "traceability_tables",
     "verdict_matrix",
+    "model_diagrams",
+    "model_tables",
     "sphinx_design",
     "sphinx_copybutton",
 ]
