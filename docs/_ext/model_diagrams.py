@@ -1,8 +1,8 @@
 """Diagrams of the executable model, made from the states that an exploration of it comes to.
 
 `timer-diagram` shows the life of a timer, `watchdog-diagram` the steps of a server. Each state of
-the model belongs to one box, and an arrow is drawn where a step leads from one box to another. So
-there is no arrow that cannot be gone, and none is missing.
+the model belongs to one box, and an arrow is drawn where a step of the kinds that are labelled
+leads from one box to another. So there is no arrow that cannot be gone, and none is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from elastic_timer_spec.model.events import (
     Gets,
     Releases,
     Samples,
-    ServerEnds,
     ServerStarts,
     ServerStops,
     TimePasses,
@@ -47,7 +46,7 @@ class _Diagram(SphinxDirective):
         lines = ["```{graphviz}", f":alt: {self.alt}", ":align: center", "", "digraph model {"]
         lines += [f"  {self.layout}"]
         lines += ['  node [shape=box, style="rounded", fontsize=12, margin="0.16,0.08"];']
-        lines += ["  edge [arrowsize=0.6, fontsize=10];"]
+        lines += ["  edge [arrowsize=0.6, fontsize=11];"]
         lines += [
             f'  {name} [label="{label}", class="{class_}"];'
             for name, (label, class_) in self.boxes.items()
@@ -70,7 +69,7 @@ class _Diagram(SphinxDirective):
 
         # It never fails: it is there to see every step.
         see = Invariant("", "safety", (), get_args(Event), look)
-        explore(Model(), Bounds(workers=1, scopes=1, unread=2), invariants=[see])
+        explore(Model(), Bounds(workers=1, scopes=1, unread=1), invariants=[see])
         order = list(self.boxes)
         return dict(sorted(found.items(), key=lambda each: [order.index(name) for name in each[0]]))
 
@@ -100,7 +99,7 @@ class TimerDiagram(_Diagram):
         "ended": ("worker reaped", "stop"),
     }
     alt = "The life of a timer in the model, from acquire over what the server reads to the reap."
-    layout = "rankdir=LR; nodesep=0.45; ranksep=0.75;"
+    layout = "rankdir=LR; nodesep=0.35; ranksep=0.5;"
 
     def box(self, state: State) -> str:
         [worker] = state.workers
@@ -111,8 +110,7 @@ class TimerDiagram(_Diagram):
         if any(timer.worker == worker.process for timer in late):
             return "late"
         if not worker.held:
-            sent = any(request.worker == worker.process for request in state.transit)
-            return "left" if mine or sent else "free"
+            return "left" if mine else "free"
         if mine != list(worker.held):
             return "sent"
         return "expired" if mine[0].deadline <= state.now else "armed"
@@ -140,12 +138,11 @@ class WatchdogDiagram(_Diagram):
     """The steps of a server."""
 
     boxes: ClassVar = {
-        "stopped": ("stopped", "quiet"),
+        "stopped": ("stopped\\nor gone", "quiet"),
         "between": ("between two\\nwatchdogs", ""),
         "sampled": ("time sampled", "accent"),
         "counted": ("requests\\ncounted", ""),
         "judged": ("somebody\\nis late", "warn"),
-        "gone": ("gone", "stop"),
     }
     alt = "A server samples the time, counts the requests, gets, registers and judges, reaps."
     layout = "rankdir=LR; nodesep=0.4; ranksep=0.7;"
@@ -153,8 +150,7 @@ class WatchdogDiagram(_Diagram):
     def box(self, state: State) -> str:
         watchdog = state.watchdog
         if watchdog is None:
-            names = {Server.RUNNING: "between", Server.STOPPED: "stopped", Server.GONE: "gone"}
-            return names[state.server]
+            return "between" if state.server is Server.RUNNING else "stopped"
         if watchdog.judged:
             return "judged"
         return "sampled" if watchdog.size < 0 else "counted"
@@ -167,7 +163,6 @@ class WatchdogDiagram(_Diagram):
             TriesToReap: "reap the last",
             ServerStops: "stop",
             ServerStarts: "start",
-            ServerEnds: "end",
         }
         return labels.get(type(event), "")
 
