@@ -106,7 +106,9 @@ class Suite:
 
     def close(self) -> None:
         """End the process that waits, and a run that is under way."""
-        self._lines.close()
+        # What could not be sent to a suite that has ended cannot be sent now either.
+        with suppress(ConnectionError):
+            self._lines.close()
         self._socket.close()
         self._process.wait()
 

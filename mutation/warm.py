@@ -96,7 +96,11 @@ def _wait(keeper: int, timeout: float, channel: socket.socket) -> int | None:
     """Wait for the end of a trial, unless it takes too long or nobody wants to know any more."""
     descriptor = os.pidfd_open(keeper)
     try:
-        ended = descriptor in select.select([descriptor, channel.fileno()], [], [], timeout)[0]
+        # Not select(2): it knows no descriptor above 1023, and the channel's was inherited.
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.register(channel, select.POLLIN)
+        ended = descriptor in dict(poll.poll(timeout * 1000))
         if not ended:
             os.kill(keeper, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
