@@ -29,6 +29,8 @@ extensions = [
     "verdict_matrix",
     "model_diagrams",
     "model_tables",
+    "wrong_backends",
+    "soak_results",
     "sphinx_design",
     "sphinx_copybutton",
 ]

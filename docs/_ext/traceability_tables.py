@@ -11,20 +11,20 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from data_directives import add_data_directives
 from elastic_timer_conformance.layer import Clock
 from elastic_timer_spec import load
 from elastic_timer_spec.suite_source import SuiteSource, find_suite, read_suite
 from elastic_timer_spec.traceability import Fault, KeywordTrace, Traceability, trace
+from markdown_tables import NOTHING, codes, needs, table
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from docutils import nodes
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
-
-_NOTHING = "\N{EN DASH}"
 
 
 @cache
@@ -55,15 +55,15 @@ class RequirementsTable(_Table):
     def text(self) -> str:
         rows = [
             (
-                _needs([entry.id]),
+                needs([entry.id]),
                 entry.title,
                 entry.level,
                 entry.profile + (f" ({entry.capability})" if entry.capability else ""),
-                _codes(traced().tests[entry.id]),
+                codes(traced().tests[entry.id]),
             )
             for entry in load().requirements.values()
         ]
-        return _table("requirements", ("Id", "Requirement", "Level", "Profile", "Tests"), rows)
+        return table("requirements", ("Id", "Requirement", "Level", "Profile", "Tests"), rows)
 
 
 class KeywordMatrix(_Table):
@@ -80,15 +80,15 @@ class KeywordMatrix(_Table):
         rows = [
             row for entry in traced().keywords if path in entry.indexes for row in _chain(entry)
         ]
-        return _table("keywords", ("Keyword", "Interface element", "Requirement", "Tests"), rows)
+        return table("keywords", ("Keyword", "Interface element", "Requirement", "Tests"), rows)
 
 
 def _chain(entry: KeywordTrace) -> list[Sequence[str]]:
     """Return a keyword's rows: one for each of its requirements, with that one's tests."""
-    keyword, interface = f"`{entry.keyword}`", _codes(entry.interface)
+    keyword, interface = f"`{entry.keyword}`", codes(entry.interface)
     if not entry.requirements:
-        return [(keyword, interface, _NOTHING, _codes(entry.tests, entry.reason or _NOTHING))]
-    rows = [(_needs([each]), _codes(traced().tests[each])) for each in entry.requirements]
+        return [(keyword, interface, NOTHING, codes(entry.tests, entry.reason or NOTHING))]
+    rows = [(needs([each]), codes(traced().tests[each])) for each in entry.requirements]
     return [
         (keyword if first else "", interface if first else "", requirement, tests)
         for first, (requirement, tests) in zip(
@@ -111,8 +111,8 @@ class ClockTable(_Table):
             columns = (
                 [test.name for test in tests if Clock.of(test.fixtures) is clock] for clock in Clock
             )
-            rows.append((_needs([name]), *map(_codes, columns)))
-        return _table("clocks", ("Requirement", "Exact", "In real time"), rows)
+            rows.append((needs([name]), *map(codes, columns)))
+        return table("clocks", ("Requirement", "Exact", "In real time"), rows)
 
 
 class LooseEnds(_Table):
@@ -127,7 +127,7 @@ class LooseEnds(_Table):
             for fault in Fault
             if (subjects := [entry.subject for entry in findings if entry.fault is fault])
         ]
-        return _table("loose-ends", ("What is missing", "Number", "Where"), rows)
+        return table("loose-ends", ("What is missing", "Number", "Where"), rows)
 
 
 def _summary(keywords: Sequence[KeywordTrace]) -> str:
@@ -138,43 +138,12 @@ def _summary(keywords: Sequence[KeywordTrace]) -> str:
     )
 
 
-def _codes(names: Iterable[str], otherwise: str = _NOTHING) -> str:
-    return " ".join(f"`{name}`" for name in names) or otherwise
-
-
-def _needs(ids: Iterable[str]) -> str:
-    return " ".join(f"{{need}}`{id_}`" for id_ in ids) or _NOTHING
-
-
-def _table(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{{.wide-table .{name}}}\n{body}\n"
-
-
-class _Nothing(SphinxDirective):
-    """Stands in where the pages are read for their requirements alone.
-
-    The specification's data is made from such a reading, so it cannot be asked for here.
-    """
-
-    has_content = True
-
-    def run(self) -> list[nodes.Node]:
-        return []
-
-
-def _add_directives(app: Sphinx) -> None:
-    for name, directive in (
-        ("requirements-table", RequirementsTable),
-        ("keyword-matrix", KeywordMatrix),
-        ("loose-ends", LooseEnds),
-        ("clock-table", ClockTable),
-    ):
-        wanted = directive if app.builder.name != "needs" else _Nothing
-        app.add_directive(name, wanted, override=True)
-
-
 def setup(app: Sphinx) -> ExtensionMetadata:
-    app.connect("builder-inited", _add_directives)
+    directives = {
+        "requirements-table": RequirementsTable,
+        "keyword-matrix": KeywordMatrix,
+        "loose-ends": LooseEnds,
+        "clock-table": ClockTable,
+    }
+    add_data_directives(app, directives)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

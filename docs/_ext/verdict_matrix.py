@@ -5,41 +5,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_directives import DataFiles, add_data_directives
 from elastic_timer_conformance.matrix import ReportError, as_markdown, read_report
-from elastic_timer_spec import load
-from sphinx.util.docutils import SphinxDirective
+from markdown_tables import need_if_known
 
 if TYPE_CHECKING:
-    from docutils import nodes
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
 
-class VerdictMatrix(SphinxDirective):
+class VerdictMatrix(DataFiles):
     """One row a requirement, one column a backend."""
 
-    has_content = True
+    failure = ReportError
 
-    def run(self) -> list[nodes.Node]:
-        paths = [Path(self.env.srcdir, line.strip()) for line in self.content if line.strip()]
-        for path in paths:
-            self.env.note_dependency(str(path))
-        try:
-            lines = list(as_markdown([read_report(path) for path in paths], _link))
-        except ReportError as error:
-            raise self.error(str(error)) from None
-        return self.parse_text_to_nodes("\n".join(lines))
-
-
-def _link(requirement: str) -> str:
-    # A report may be older than the specification beside it.
-    known = requirement in load().requirements
-    return f"{{need}}`{requirement}`" if known else f"`{requirement}`"
+    def lines(self, paths: Sequence[Path]) -> Iterable[str]:
+        return as_markdown([read_report(path) for path in paths], need_if_known)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    app.add_directive("verdict-matrix", VerdictMatrix)
+    add_data_directives(app, {"verdict-matrix": VerdictMatrix})
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

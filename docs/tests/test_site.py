@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from elastic_timer_conformance.wrong.catalogue import entries
 from elastic_timer_spec import Area, Requirement, load
 
 DOCS = Path(__file__).parent.parent
@@ -33,6 +35,35 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return output
+
+
+# Reads the pages for their requirements alone, as when the specification's data is made from them,
+# and fails where that data is asked for: it may be outdated then, or not be there at all.
+READ_WITHOUT_DATA = """
+import sys
+import elastic_timer_spec
+from elastic_timer_spec import specification
+
+def load():
+    raise AssertionError("the specification's data is asked for while it is being made")
+
+elastic_timer_spec.load = specification.load = load
+from sphinx.cmd.build import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_the_pages_can_be_read_without_the_data_that_is_made_from_them(tmp_path: Path) -> None:
+    options = ["-W", "--keep-going", "-q", "-b", "needs", "-d", str(tmp_path / "trees")]
+    result = subprocess.run(
+        [sys.executable, "-c", READ_WITHOUT_DATA, *options, DOCS, tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (tmp_path / "out" / "needs.json").is_file()
 
 
 class Cards(HTMLParser):
@@ -99,6 +130,18 @@ def test_the_table_links_every_requirement(site: Path) -> None:
     page = (site / "requirements.html").read_text("utf-8")
     for entry in SPECIFICATION.requirements.values():
         assert f'href="specification/{entry.page}.html#{entry.id}"' in page
+
+
+def test_the_catalogue_names_every_wrong_backend_and_what_it_breaks(site: Path) -> None:
+    page = (site / "wrong-backends.html").read_text("utf-8")
+    rows = [words(html.unescape(re.sub(r"<[^>]+>", "", row))) for row in page.split("<tr ")]
+    catalogue = entries(SPECIFICATION)
+    assert f"There are {len(catalogue)}: " in page
+    for entry in catalogue:
+        breach, requirement = entry.breach, SPECIFICATION.requirements[entry.breach.requirement]
+        shown = (requirement.id, entry.name, breach.how, *breach.implies.values(), breach.seen)
+        assert any(all(words(part) in row for part in shown) for row in rows), entry.name
+        assert f'href="specification/{requirement.page}.html#{requirement.id}"' in page
 
 
 def test_docstrings_link_the_requirements_that_they_name(site: Path) -> None:
