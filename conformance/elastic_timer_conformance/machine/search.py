@@ -16,7 +16,7 @@ from elastic_timer_conformance.machine.minimise import Failure
 from elastic_timer_conformance.machine.rules import Rules, Run
 from elastic_timer_conformance.machine.trace import Step
 
-__all__ = ["quiet", "search", "take"]
+__all__ = ["own_storage", "quiet", "search", "take"]
 
 
 def search(
@@ -49,7 +49,7 @@ def search(
         report_multiple_bugs=False,
     )
     # Flaky, to Hypothesis, is what does not fail again: see above.
-    with _own_storage(), contextlib.suppress(Difference, Flaky):
+    with own_storage(), contextlib.suppress(Difference, Flaky):
         # Its signature asks for a class, and its documentation for whatever makes an instance.
         run_state_machine_as_test(seed(random_seed)(make), settings=quietly)  # type: ignore[arg-type]
     return failures[0] if failures else None
@@ -89,7 +89,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _own_storage() -> Iterator[None]:
+def own_storage() -> Iterator[None]:
     """Keep what Hypothesis writes beside its database out of the directory that one works in."""
     attribute = "__hypothesis_home_directory"
     before = vars(configuration).get(attribute)

@@ -6,8 +6,11 @@ import contextlib
 import io
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from elastic_timer_conformance.invocation import SUITE
+from elastic_timer_conformance.machine.search import own_storage
 
 # Which backend's tests are collected makes no difference to what is imported, except for its own
 # modules; and most of the wrong backends are subclasses of this one.
@@ -16,3 +19,13 @@ BACKEND = "local"
 # Where the suite is so broken that it cannot be collected, every run of it will tell.
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
     pytest.main([*SUITE, f"--backend={BACKEND}", "--collect-only"])
+
+
+@settings(database=None, phases=[Phase.generate])
+@given(st.integers())
+def draw(number: int) -> None:
+    """Have Hypothesis read all modules for numbers that could be of interest, as it does once."""
+
+
+with own_storage():
+    draw()
