@@ -60,25 +60,19 @@ class ProcessTimerServer(TimerServer):
         What is no request is reported, and keeps no other from being served (QUEUE-MALFORMED).
         """
         with self._table_lock:
-            for request in timer_requests:
-                try:
-                    self._register(request)
-                except (AttributeError, TypeError, ValueError) as error:
-                    self._report_malformed(
-                        f"skipped what is no request ({error}): {request!r:.200}"
-                    )
+            self._timers.take(timer_requests, self._sender, self._refuse)
 
-    def _register(self, request: TimerRequest) -> None:
-        worker_id = self._workers.get(request.worker_id)
-        if worker_id is not request.worker_id:
-            _check(request)
-            worker_id = self._meet(request.worker_id, worker_id)
-            if worker_id is None:
-                return
-        if request.expiration_time < 0:
-            self._timers.disarm(worker_id, request.scope_id)
-        else:
-            self._timers.arm(worker_id, request)
+    def _sender(self, request: TimerRequest) -> WorkerId | None:
+        """Return who sent a request, or ``None``; raise if a server could not act on it."""
+        claimed: int = request.worker_id
+        known = self._workers.get(claimed)
+        if known is claimed:
+            return known
+        _check(request)
+        return self._meet(claimed, known)
+
+    def _refuse(self, request: TimerRequest, error: Exception) -> None:
+        self._report_malformed(f"skipped what is no request ({error}): {request!r:.200}")
 
     def clear_timers(self, worker_ids: set[int]) -> None:
         """Drop all timers of these workers, and of no others."""
@@ -123,9 +117,9 @@ class ProcessTimerServer(TimerServer):
         """Drop expired timers for which no signal is to be sent; those with time left stay."""
         scopes = [timer.scope_id for timer in timers]
         logger.warning("worker %s is let be: no signal is to be sent for %s", worker_id, scopes)
+        releases = [TimerRequest(worker_id, scope_id, -1) for scope_id in scopes]
         with self._table_lock:
-            for scope_id in scopes:
-                self._timers.disarm(worker_id, scope_id)
+            self._timers.take(releases, lambda release: worker_id, self._refuse)
 
     def _meet(self, claimed: int, known: WorkerId | None) -> WorkerId | None:
         """Return who sent a request: the process that is known by this pid, or a new one.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .api import TimerRequest
@@ -76,37 +76,54 @@ class TimerTable:
     def __repr__(self) -> str:
         return f"<TimerTable: {self._armed} timers of {len(self._workers)} workers>"
 
-    def arm(self, worker_id: Any, request: TimerRequest) -> None:
-        """Arm the timer that ``request`` asks for, in place of the one that its scope had.
+    def take(
+        self,
+        requests: Iterable[TimerRequest],
+        sender_of: Callable[[TimerRequest], Any],
+        refuse: Callable[[TimerRequest, Exception], object],
+    ) -> None:
+        """Arm, re-arm or release the timers that requests name, in their order.
 
         Args:
-            worker_id: under whose timers it counts; equal to the request's, and possibly knowing
-                more (see :class:`~elastic_timer.worker.WorkerId`).
-            request: an acquire request.
+            requests: a negative expiration time releases.
+            sender_of: returns the worker under whose timers a request counts, equal to the
+                request's worker id and possibly knowing more (see
+                :class:`~elastic_timer.worker.WorkerId`), or ``None`` if nobody sent it. It is not
+                asked again while the requests in a row bring along the very object that it
+                returned.
+            refuse: is given what is no request, and what was wrong; the others are served.
         """
-        scopes = self._workers.get(worker_id)
-        if scopes is None:
-            scopes = self._workers[worker_id] = {}
-        timer = scopes.get(request.scope_id)
-        if timer is None:
-            timer = scopes[request.scope_id] = _Timer(worker_id, request.scope_id)
-        if timer.request is None:
-            self._armed += 1
-        timer.request = request
-        expiration = request.expiration_time
-        if type(expiration) is not Instant:
-            expiration = Instant.of(expiration, self._clock)
-        timer.deadline = deadline = expiration.monotonic
-        if deadline < timer.key:
-            self._push(timer)
-
-    def disarm(self, worker_id: Any, scope_id: str) -> None:
-        """Release one timer; nothing happens if it is not armed."""
-        scopes = self._workers.get(worker_id)
-        timer = None if scopes is None else scopes.get(scope_id)
-        if timer is not None and timer.request is not None:
-            timer.request = None
-            self._armed -= 1
+        sender: Any = None
+        scopes: dict[str, _Timer] = {}
+        for request in requests:
+            try:
+                if request.worker_id is not sender or sender is None:
+                    sender = sender_of(request)
+                    if sender is None:
+                        continue
+                    scopes = self._workers.get(sender, {})
+                scope_id = request.scope_id
+                timer = scopes.get(scope_id)
+                expiration = request.expiration_time
+                if expiration < 0:
+                    if timer is not None and timer.request is not None:
+                        timer.request = None
+                        self._armed -= 1
+                    continue
+                if type(expiration) is not Instant:
+                    expiration = Instant.of(expiration, self._clock)
+                if timer is None:
+                    timer = scopes[scope_id] = _Timer(sender, scope_id)
+                    self._workers[sender] = scopes
+                if timer.request is None:
+                    self._armed += 1
+                timer.request = request
+                timer.deadline = deadline = expiration.monotonic
+                if deadline < timer.key:
+                    self._push(timer)
+            except (AttributeError, TypeError, ValueError) as error:
+                sender = None  # whoever is told may do anything to this table
+                refuse(request, error)
 
     def clear(self, worker_id: Any) -> None:
         """Drop all timers of one worker, and of no other."""

@@ -8,6 +8,7 @@ import pytest
 from elastic_timer.api import TimerRequest
 from elastic_timer.clock import Instant
 from elastic_timer.timer_table import _COMPACT_ABOVE, TimerTable
+from elastic_timer.worker import WorkerId
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -22,6 +23,15 @@ def at(deadline: float) -> Instant:
     return Instant(1_000.0 + deadline, deadline)
 
 
+def take(table, worker, *requests):
+    """Have a table take requests that all count as one worker's, and are all of them fine."""
+    table.take(requests, lambda request: worker, pytest.fail)
+
+
+def release(worker, scope):
+    return TimerRequest(worker, scope, -1)
+
+
 class TableAgainstScan(RuleBasedStateMachine):
     """Whatever is done to both, they answer alike."""
 
@@ -34,13 +44,36 @@ class TableAgainstScan(RuleBasedStateMachine):
     @rule(worker=WORKERS, scope=SCOPES, deadline=DEADLINES)
     def arm(self, worker, scope, deadline):
         request = TimerRequest(worker, scope, at(deadline))
-        self.table.arm(worker, request)
+        take(self.table, worker, request)
         self.scan[worker, scope] = request
 
     @rule(worker=WORKERS, scope=SCOPES)
-    def disarm(self, worker, scope):
-        self.table.disarm(worker, scope)
+    def release(self, worker, scope):
+        take(self.table, worker, release(worker, scope))
         self.scan.pop((worker, scope), None)
+
+    @rule(
+        named=st.lists(st.tuples(WORKERS, SCOPES, st.none() | DEADLINES), max_size=8),
+        unknown=st.none() | WORKERS,
+    )
+    def take_many(self, named, unknown):
+        """Of all workers by turns, one of whom may not be known."""
+        requests = [
+            TimerRequest(worker, scope, -1 if deadline is None else at(deadline))
+            for worker, scope, deadline in named
+        ]
+        self.table.take(
+            requests,
+            lambda request: None if request.worker_id == unknown else request.worker_id,
+            pytest.fail,
+        )
+        for request in requests:
+            if request.worker_id == unknown:
+                continue
+            if request.expiration_time < 0:
+                self.scan.pop((request.worker_id, request.scope_id), None)
+            else:
+                self.scan[request.worker_id, request.scope_id] = request
 
     @rule(worker=WORKERS)
     def clear(self, worker):
@@ -98,23 +131,22 @@ TestTableAgainstScan.settings = settings(max_examples=200, stateful_step_count=3
 def test_entering_one_block_again_and_again_does_not_grow_the_heap():
     table = TimerTable()
     for step in range(10_000):
-        table.arm(11, TimerRequest(11, "a", at(float(step))))
-        table.disarm(11, "a")
+        take(table, 11, TimerRequest(11, "a", at(float(step))), release(11, "a"))
     assert len(table._heap) == 1
 
 
 def test_scopes_that_never_come_back_do_not_grow_the_table_without_bound():
     table = TimerTable()
     for step in range(10 * _COMPACT_ABOVE):
-        table.arm(11, TimerRequest(11, f"step {step}", at(1e6)))
-        table.disarm(11, f"step {step}")
+        scope = f"step {step}"
+        take(table, 11, TimerRequest(11, scope, at(1e6)), release(11, scope))
     assert len(table._heap) <= _COMPACT_ABOVE + 2
     assert sum(map(len, table._workers.values())) <= _COMPACT_ABOVE + 2
 
 
 def test_a_plain_expiration_time_is_converted_when_it_is_armed(clock):
     table = TimerTable(clock)
-    table.arm(11, TimerRequest(11, "a", clock.wall + 4.0))
+    take(table, 11, TimerRequest(11, "a", clock.wall + 4.0))
     clock.wall += 3600.0
     assert table.next_deadline() == clock.mono + 4.0
 
@@ -122,5 +154,53 @@ def test_a_plain_expiration_time_is_converted_when_it_is_armed(clock):
 @pytest.mark.parametrize(("offset", "expired"), [(-1e-9, False), (0.0, True)])
 def test_a_timer_has_expired_at_its_deadline_and_not_before(offset, expired):
     table = TimerTable()
-    table.arm(11, TimerRequest(11, "a", at(5.0)))
+    take(table, 11, TimerRequest(11, "a", at(5.0)))
     assert bool(table.expired(at(5.0 + offset))) is expired
+
+
+def test_a_worker_is_asked_for_again_unless_the_request_brings_the_very_object():
+    asked = []
+    known = WorkerId(4_000_000, 7)
+
+    def sender_of(request):
+        asked.append(request.scope_id)
+        return known
+
+    table = TimerTable()
+    requests = [
+        TimerRequest(worker, scope, at(5.0))
+        for scope, worker in [
+            ("first", known),
+            ("the same", known),
+            ("equal", WorkerId(4_000_000, 7)),
+            ("earlier", WorkerId(4_000_000, 6)),
+            ("plain", 4_000_000),
+            ("the same again", known),
+        ]
+    ]
+    table.take(requests, sender_of, pytest.fail)
+    assert asked == ["first", "equal", "earlier", "plain"]
+    assert set(table) == {(known, request.scope_id) for request in requests}
+
+
+@pytest.mark.parametrize("junk", ["text", TimerRequest(11, "s", None), TimerRequest(11, [], 1.0)])
+def test_whoever_is_told_of_junk_may_clear_the_worker_whose_requests_go_on(junk):
+    table = TimerTable()
+    refused = []
+
+    def refuse(request, error):
+        refused.append(request)
+        table.clear(11)
+
+    before, after = (TimerRequest(11, "s", at(deadline)) for deadline in (5.0, 6.0))
+    table.take([before, junk, after], lambda request: 11, refuse)
+    assert set(table) == {(11, "s")}
+    assert table.expired(at(6.0)) == {11: [after]}
+    assert refused == [junk]
+
+
+def test_requests_of_nobody_are_passed_over_also_where_they_name_nobody():
+    table = TimerTable()
+    nobody = TimerRequest(None, "s", at(5.0))
+    table.take([nobody, nobody], lambda request: request.worker_id, pytest.fail)
+    assert len(table) == 0

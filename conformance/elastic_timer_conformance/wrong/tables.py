@@ -15,6 +15,21 @@ from elastic_timer import LocalTimerServer, TimerRequest
 __all__ = ["Public", "Wheel"]
 
 
+class OneByOne(LocalTimerServer):
+    """Takes over requests one by one, so that something can be done to each."""
+
+    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
+        with self._table_lock:
+            for request in timer_requests:
+                try:
+                    self._register(request)
+                except (AttributeError, TypeError, ValueError) as error:
+                    self._refuse(request, error)
+
+    def _register(self, request: TimerRequest) -> None:
+        super().register_timers([request])
+
+
 class Wheel(LocalTimerServer):
     """Knows which timers are due whole seconds from now: in real time there is none."""
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import elastic_timer
-from elastic_timer import LocalTimerClient, LocalTimerServer, TimerRequest
+from elastic_timer import LocalTimerClient, TimerRequest
 from elastic_timer.clock import acquirable
 from elastic_timer.errors import ServerUnavailableError
 from elastic_timer.worker import WorkerId, current_worker
@@ -19,6 +19,7 @@ from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
 from elastic_timer_conformance.wrong.clients import WithClient
 from elastic_timer_conformance.wrong.namespace import WithExpires
+from elastic_timer_conformance.wrong.tables import OneByOne
 
 # Half an hour, in seconds: longer than any timer whose end a test waits for.
 HALF_AN_HOUR = 1800.0
@@ -115,7 +116,7 @@ class ScopesWithoutCase(WithClient):
     client_class = _WithoutCase
 
 
-class _ReleasesForAll(LocalTimerServer):
+class _ReleasesForAll(OneByOne):
     """Releases the scope of every worker when one releases a timer with much time left."""
 
     def _register(self, request: TimerRequest) -> None:
@@ -123,7 +124,7 @@ class _ReleasesForAll(LocalTimerServer):
             for timer in self._held(request.worker_id):
                 if timer.scope_id == request.scope_id and _is_far_away(timer):
                     for worker_id in list(self._workers.values()):
-                        self._timers.disarm(worker_id, request.scope_id)
+                        super()._register(TimerRequest(worker_id, request.scope_id, -1))
         super()._register(request)
 
     def _held(self, worker_id: int) -> list[TimerRequest]:

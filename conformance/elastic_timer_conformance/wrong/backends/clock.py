@@ -12,6 +12,7 @@ from elastic_timer.worker import current_worker
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.tables import OneByOne
 
 
 class _OnTheWallClock(LocalTimerServer):
@@ -26,7 +27,7 @@ class JudgesByTheWallClock(LocalBackend):
     server_class = _OnTheWallClock
 
 
-class _ConvertsOnArrival(LocalTimerServer):
+class _ConvertsOnArrival(OneByOne):
     def _register(self, request: TimerRequest) -> None:
         expiration_time = float(request.expiration_time)
         super()._register(TimerRequest(request.worker_id, request.scope_id, expiration_time))
@@ -57,7 +58,7 @@ class RemembersTheOffset(LocalBackend):
         return _RemembersTheOffset(server.client()._mp_queue, time.time() - time.monotonic())
 
 
-class _SinglePrecision(LocalTimerServer):
+class _SinglePrecision(OneByOne):
     def _register(self, request: TimerRequest) -> None:
         if request.expiration_time >= 0:
             instant = Instant.of(request.expiration_time, self._clock)

@@ -49,7 +49,7 @@ class _KeepsOneOfThem(LocalTimerServer):
         timers = self._timers.expired(float("inf")).get(worker_id, [])
         super()._forget(worker_id)
         if len(timers) >= 3:
-            self._timers.arm(worker_id, timers[0])
+            self._timers.take(timers[:1], lambda request: worker_id, self._refuse)
 
 
 @breaks("PROCESS-EXITED", seen="has exited, and its timers are still in the table")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 from elastic_timer import TimerRequest
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
-from elastic_timer_conformance.wrong.tables import Public, Wheel
+from elastic_timer_conformance.wrong.tables import OneByOne, Public, Wheel
 
 # Seconds. A timing wheel with this many slots, of a second each, that is confused by what is due
 # in exactly one turn.
@@ -64,18 +63,14 @@ class EmptyListEmptiesTheTable(LocalBackend):
     server_class = _EmptiesForNothing
 
 
-class _ReleasesTheSlot(Wheel):
+class _ReleasesTheSlot(OneByOne, Wheel):
     def _register(self, request: TimerRequest) -> None:
         if request.expiration_time < 0:
             for timer in self.armed(request.worker_id):
                 if timer.scope_id == request.scope_id and self.due_in(timer) is not None:
                     together = super().get_expired_timers(timer.expiration_time).values()
-                    self._drop(t for ts in together for t in ts)
+                    self.release(t for ts in together for t in ts)
         super()._register(request)
-
-    def _drop(self, timers: Iterable[TimerRequest]) -> None:
-        for timer in timers:
-            self._timers.disarm(timer.worker_id, timer.scope_id)
 
 
 @breaks("SERVER-REGISTER-RELEASE", seen="then the table lacks 'other' of")
@@ -85,7 +80,7 @@ class ReleasesTheSlot(LocalBackend):
     server_class = _ReleasesTheSlot
 
 
-class _KnowsWhatItReleased(Wheel):
+class _KnowsWhatItReleased(OneByOne, Wheel):
     def _register(self, request: TimerRequest) -> None:
         key = request.worker_id, request.scope_id
         released = self.__dict__.setdefault("released", set())

@@ -130,7 +130,7 @@ class _DropsTheLate(LocalTimerServer):
     def _reap_for(self, worker_id: int, timer: TimerRequest) -> bool:
         is_reaped = super()._reap_for(worker_id, timer)
         if not is_reaped and len(self.get_expired_timers(float("inf"))[worker_id]) > 1:
-            self._timers.disarm(worker_id, timer.scope_id)
+            self.register_timers([TimerRequest(worker_id, timer.scope_id, -1)])
         return is_reaped
 
 

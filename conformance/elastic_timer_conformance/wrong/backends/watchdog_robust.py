@@ -11,6 +11,7 @@ from elastic_timer.clock import Instant
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
 from elastic_timer_conformance.wrong.pipes import ServerOnPipe
+from elastic_timer_conformance.wrong.tables import OneByOne
 
 # Too late -----------------------------------------------------------------------------------------
 
@@ -73,7 +74,7 @@ class SamplesTheTimeLate(LocalBackend):
     server_class = _SamplesLate
 
 
-class _KnowsBetter(LocalTimerServer):
+class _KnowsBetter(OneByOne):
     is_reading = False
 
     def _run_watchdog(self) -> None:
