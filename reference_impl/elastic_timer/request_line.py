@@ -40,6 +40,8 @@ _ESCAPE_BYTE, _NEWLINE_BYTE = b"\x10\n"
 _LONGEST_SCOPE = (1 << 16) - 1
 """What the length can say; a pipe carries less in one piece."""
 
+_INFINITE = math.inf
+
 _new = object.__new__
 _new_float = float.__new__
 _times = _TIMES.unpack_from
@@ -98,12 +100,15 @@ class RequestReader(LineReader):
         if _ESCAPE_BYTE in line:
             line = _unescaped(line)
         timer = line[_TIMES_SIZE:]
-        worker_id, scope_id = self._timers.get(timer) or self._meet(timer)
+        try:
+            worker_id, scope_id = self._timers[timer]
+        except KeyError:
+            worker_id, scope_id = self._meet(timer)
         expiration, due = _times(line)
         if expiration < 0:
             return TimerRequest(worker_id, scope_id, expiration)
         # False for NaN too, and cheaper than asking whether each is finite.
-        if not (expiration < math.inf and -math.inf < due < math.inf):
+        if not (expiration < _INFINITE and -_INFINITE < due < _INFINITE):
             raise ValueError("its time is not a number")
         # TimerRequest(worker_id, scope_id, Instant(expiration, due)), spelt out: a server under
         # load does little else.
