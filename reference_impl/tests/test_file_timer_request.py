@@ -61,6 +61,12 @@ def test_a_request_of_plain_values_is_written_as_pytorch_writes_it():
     assert list(json.loads(request.to_json())) == list(FIELDS)
 
 
+@given(ACQUIRES | PYTORCHS)
+def test_a_line_is_what_the_json_module_writes(request_):
+    line = request_.to_json()
+    assert json.dumps(json.loads(line)) == line
+
+
 def test_start_time_and_deadline_ride_along():
     request = FileTimerRequest(WorkerId(7, 3), "a", Instant(1.5, 2.5), 9)
     assert json.loads(request.to_json()) == {**FIELDS, "deadline": 2.5, "start_time": 3}
@@ -242,7 +248,10 @@ def test_a_worker_that_is_met_again_has_the_same_id_object():
     [
         (FileTimerRequest("worker", "a", 1.0), TypeError),
         (FileTimerRequest(7, b"a", 1.0), TypeError),
+        (FileTimerRequest(7, "a", None), TypeError),
         (FileTimerRequest(7, "a", math.nan), ValueError),
+        (FileTimerRequest(7, "a", math.inf), ValueError),
+        (FileTimerRequest(7, "a", Instant(1.0, math.nan)), ValueError),
     ],
 )
 def test_what_cannot_be_sent_is_refused(request_, error):
