@@ -79,22 +79,27 @@ def _commands() -> list[str]:
     return sorted(set(re.findall(r"^\$ (.+)$", _text_of_all_pages(), re.M)))
 
 
-def _judging(command: str) -> bool:
-    return command.startswith("python -m elastic_timer_conformance ")
+def _ours(command: str) -> bool:
+    return command.startswith(
+        ("python -m elastic_timer_conformance ", "python -m elastic_timer_spec explore")
+    )
 
 
 def test_other_commands_are_those_of_the_readme() -> None:
     """The README's commands are run by continuous integration, as a test of its own says."""
     readme = (ROOT / "README.md").read_text("utf-8").splitlines()
-    assert [entry for entry in _commands() if not _judging(entry) and entry not in readme] == []
+    assert [entry for entry in _commands() if not _ours(entry) and entry not in readme] == []
 
 
-@pytest.mark.parametrize("command", [entry for entry in _commands() if _judging(entry)])
+@pytest.mark.parametrize("command", [entry for entry in _commands() if _ours(entry)])
 def test_a_command_that_judges_is_right(command: str, tmp_path: Path) -> None:
     arguments = command.split()[1:]
     if "local" in arguments:
         # The backend has tests of its own: here it is the options, and one requirement is enough.
         arguments += ["--requirement", "REQUEST-FIELDS"]
+    if arguments[-1] == "explore":
+        # To the full depth in the session spec, which compares the page's figures with it.
+        arguments += ["--depth", "3"]
     result = subprocess.run(
         [sys.executable, *arguments],
         cwd=tmp_path,
