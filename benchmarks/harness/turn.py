@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .machine import let_the_harness_go_first
 from .measurement import Entrant, Measurement, Plan, Samples
+from .places import without_places
 
 __all__ = ["TurnError", "take_turn"]
 
@@ -56,7 +57,8 @@ def take_turn(measurement: Measurement, plan: Plan, entrant: Entrant) -> Samples
         if process.returncode != 0 or not answer.exists():
             raise TurnError(
                 f"{measurement.name}, {entrant.name}: exit status {process.returncode}\n"
-                f"{output[-4000:]}"
+                # Cut afterwards, so that no end of a path is left that is not recognised.
+                f"{without_places(output)[-4000:]}"
             )
         samples: Samples = json.loads(answer.read_text("utf-8"))
         return samples
