@@ -63,7 +63,7 @@ def test_an_early_reap_is_counted_and_is_no_sample() -> None:
 
 
 def entry(event: str, at: float, deadline: float = 0.0, scope: str = "scope", **more: Any) -> Any:
-    return {"event": event, "at": at, "scope": scope, "deadline": deadline, **more}
+    return {"event": event, "pid": 1, "at": at, "scope": scope, "deadline": deadline, **more}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,8 @@ def test_a_timer_that_had_expired_before_it_was_sent_is_no_sample(seen: Seen) ->
 def test_an_early_firing_is_seen(tmp_path: Path) -> None:
     hasty = Seen("tiny_backends:HastyBackend", tmp_path)
     try:
-        worker = hasty.start(func, NEVER)
+        # It says so before it acquires: afterwards it may not live to say it.
+        worker = hasty.start(follow, ("acquire", "scope", NEVER), ("hang",))
         worker.wait_dead(ENOUGH)
         [reap] = hasty.reaps()
     finally:

@@ -32,12 +32,17 @@ class Journal:
     def write(self, event: str, **details: Any) -> None:
         """Append an entry: what happened, in which process, at which monotonic time."""
         entry = {"event": event, "pid": os.getpid(), "at": time.monotonic(), **details}
-        line = (json.dumps(entry) + "\n").encode()
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._append((json.dumps(entry) + "\n").encode())
+
+    def _append(self, line: bytes) -> None:
+        descriptor = self._open()
         try:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def entries(self, event: str | None = None, pid: int | None = None) -> list[Entry]:
         """Return the entries so far, in order: all, or those of one event or one process."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from elastic_timer_conformance.backend import Backend, NotOffered
+from elastic_timer_conformance.harness.account import promises_of
 from elastic_timer_conformance.harness.journal import Entry
 from elastic_timer_conformance.harness.process_state import STOPPED, thread_states
 from elastic_timer_conformance.harness.processes import Host, HostError, Worker
@@ -43,54 +45,26 @@ def _ended_by(worker: Worker, signal: int) -> bool:
         return False
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Account:
-    """The timers that a worker may have held when it died, by its entries in the journal."""
+    """The timers that a worker may have been reaped for, by its entries in the journal."""
 
-    armed: dict[str, float] = field(default_factory=dict)
-    lapsed: list[float] = field(default_factory=list)
-    """Deadlines that were over when the worker said that it had released or moved them."""
-    sending: list[float] = field(default_factory=list)
-    """Of an acquire that was begun; whether it was sent is not known, unless it is the only one."""
+    deadlines: Sequence[float]
     since: float = 0.0
-    """When the last timer was armed, or was about to be."""
+    """When the last of them was armed, or was about to be."""
+    is_settled: bool = False
+    """Whether it is known what the worker held, and it was sent before any of it expired."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Account:
         """Return the account that a worker's entries give, up to its death."""
-        account = cls()
-        for entry in entries:
-            account._read(entry)
-        return account
-
-    @property
-    def deadlines(self) -> list[float]:
-        """All at which the worker may have been reaped."""
-        return [*self.armed.values(), *self.lapsed, *self.sending]
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is known what the worker held, and it was sent before any of it expired."""
-        known = not self.lapsed and not (self.sending and self.armed)
-        return known and min(self.deadlines) > self.since
-
-    def _read(self, entry: Entry) -> None:
-        scope = str(entry.get("scope"))
-        match entry["event"]:
-            case "acquiring":
-                self.sending = [entry["deadline"]]
-                self.since = entry["at"]
-            case "acquire unless refused" if entry["refused"]:
-                self.sending = []
-            case "acquire" | "acquire unless refused" | "entered":
-                self._forget(scope, entry["at"])
-                self.armed[scope] = entry["deadline"]
-                self.since = entry["at"]
-                self.sending = []
-            case "release":
-                self._forget(scope, entry["at"])
-
-    def _forget(self, scope: str, at: float) -> None:
-        deadline = self.armed.pop(scope, None)
-        if deadline is not None and deadline <= at:
-            self.lapsed.append(deadline)
+        holds = [hold for hold in promises_of(entries).holds if hold.may_cost_a_life(math.inf)]
+        if not holds:
+            return cls([])
+        deadlines = [hold.deadline for hold in holds]
+        begun = [hold.acquire for hold in holds if hold.acquire.returned == math.inf]
+        # Of an acquire that was only begun nobody knows whether it was sent, unless the worker
+        # held nothing else that it could have been reaped for.
+        is_known = all(hold.end is None for hold in holds) and (not begun or len(holds) == 1)
+        times = [hold.acquire.began if begun else hold.acquire.returned for hold in holds]
+        return cls(deadlines, max(times), is_known and min(deadlines) > max(times))

@@ -11,7 +11,7 @@ from typing import Any
 from elastic_timer_conformance.harness import wall_clock
 from elastic_timer_conformance.harness.journal import Journal
 
-__all__ = ["Setup", "WorkerContext", "follow", "func", "func2", "main"]
+__all__ = ["Setup", "WorkerContext", "follow", "func", "func2", "main", "take"]
 
 WorkerFunction = Callable[..., None]
 
@@ -78,9 +78,16 @@ def func2(worker: WorkerContext, after: float, scope: str | None = None, blocks:
 
 
 def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
-    """Take the given steps, one after the other, and write an entry after each.
+    """Take the given steps, one after the other; see `take`."""
+    for step in steps:
+        take(worker, step)
 
-    The entry `acquiring` stands before that of an acquire, should the worker not live to write it.
+
+def take(worker: WorkerContext, step: tuple[Any, ...]) -> None:
+    """Take one step, and write an entry after it.
+
+    The entries `acquiring` and `releasing` stand before those of an acquire and a release, should
+    the worker not live to write these.
 
     `("acquire", scope, after)`: acquire the scope until `after` seconds from now.
     `("acquire unless refused", scope, after)`: likewise, but go on if the client says that no
@@ -91,44 +98,44 @@ def follow(worker: WorkerContext, *steps: tuple[Any, ...]) -> None:
     `("gate", name)`: wait until the test opens the gate of this name.
     `("hang",)`: do nothing any more.
     """
-    for step in steps:
-        match step:
-            case ("acquire", str(scope), after):
-                before, expiration_time = time.monotonic(), time.time() + after
-                worker.journal.write("acquiring", deadline=before + after)
+    match step:
+        case ("acquire", str(scope), after):
+            before, expiration_time = time.monotonic(), time.time() + after
+            worker.journal.write("acquiring", scope=scope, deadline=before + after)
+            worker.client.acquire(scope, expiration_time)
+            worker.journal.write("acquire", scope=scope, deadline=before + after)
+        case ("acquire unless refused", str(scope), after):
+            before, expiration_time = time.monotonic(), time.time() + after
+            refused = False
+            worker.journal.write("acquiring", scope=scope, deadline=before + after)
+            try:
                 worker.client.acquire(scope, expiration_time)
-                worker.journal.write("acquire", scope=scope, deadline=before + after)
-            case ("acquire unless refused", str(scope), after):
-                before, expiration_time = time.monotonic(), time.time() + after
-                refused = False
-                worker.journal.write("acquiring", deadline=before + after)
-                try:
-                    worker.client.acquire(scope, expiration_time)
-                except OSError:
-                    refused = True
-                worker.journal.write(
-                    "acquire unless refused",
-                    scope=scope,
-                    deadline=before + after,
-                    refused=refused,
-                )
-            case ("acquire at", str(scope), expiration_time):
-                worker.client.acquire(scope, expiration_time)
-                worker.journal.write("acquire at", scope=scope)
-            case ("release", str(scope)):
-                worker.client.release(scope)
-                worker.journal.write("release", scope=scope)
-            case ("step clock", seconds):
-                wall_clock.step(seconds)
-                worker.journal.write("step clock")
-            case ("gate", str(name)):
-                worker.journal.write("at gate", name=name)
-                worker.journal.wait_at_gate(name)
-            case ("hang",):
-                worker.journal.write("hang")
-                hang()
-            case _:
-                raise ValueError(f"no such step: {step}")
+            except OSError:
+                refused = True
+            worker.journal.write(
+                "acquire unless refused",
+                scope=scope,
+                deadline=before + after,
+                refused=refused,
+            )
+        case ("acquire at", str(scope), expiration_time):
+            worker.client.acquire(scope, expiration_time)
+            worker.journal.write("acquire at", scope=scope)
+        case ("release", str(scope)):
+            worker.journal.write("releasing", scope=scope)
+            worker.client.release(scope)
+            worker.journal.write("release", scope=scope)
+        case ("step clock", seconds):
+            wall_clock.step(seconds)
+            worker.journal.write("step clock")
+        case ("gate", str(name)):
+            worker.journal.write("at gate", name=name)
+            worker.journal.wait_at_gate(name)
+        case ("hang",):
+            worker.journal.write("hang")
+            hang()
+        case _:
+            raise ValueError(f"no such step: {step}")
 
 
 def hang() -> None:
