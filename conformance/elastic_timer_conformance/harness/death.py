@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-__all__ = ["Death", "adopt_orphans", "end_orphans"]
+__all__ = ["Death", "adopt_orphans", "adopted_status", "end_orphans"]
 
 # From <linux/prctl.h>.
 PR_SET_CHILD_SUBREAPER = 36
@@ -73,6 +73,15 @@ class Death:
         # reference to this object for as long as it is not.
         if getattr(self, "_descriptor", -1) >= 0:
             os.close(self._descriptor)
+
+
+def adopted_status(pid: int) -> int:
+    """Return how an adopted process that is dead has ended: its exit status, -N by signal N.
+
+    Raises ChildProcessError if nobody can know it any more.
+    """
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def end_orphans(group: int) -> None:

@@ -1,4 +1,4 @@
-"""What a test may do to a host or a worker from within: shift its clock, hold it up, disarm it.
+"""What a test may do to a host from within: shift its clock, hold it up, feed it, disarm it.
 
 The functions that take an agent are commands for `Host.call`.
 """
@@ -20,6 +20,8 @@ __all__ = [
     "disarm",
     "hold_up_and_stop",
     "put_expired",
+    "send_half",
+    "send_raw",
     "signals_sent",
     "step_host_clock",
 ]
@@ -49,6 +51,21 @@ def hold_up_and_stop(agent: Agent, server: int, gate: str, until: float) -> None
         agent.stop_server(server)
     finally:
         sys.setswitchinterval(interval)
+
+
+# Broken clients ----------------------------------------------------------------------------------
+
+
+def send_raw(agent: Agent, server: int, data: bytes) -> None:
+    """In the host: write bytes into a server's transport."""
+    agent.backend.send_raw(agent.servers[server], data)
+
+
+def send_half(agent: Agent, server: int) -> None:
+    """In the host: send a server half of a request, and stay there."""
+    worker_id = agent.backend.worker_id(1)
+    request = agent.backend.request(worker_id, "half of a scope", time.time() + 3600)
+    agent.backend.send_part(agent.servers[server], request)
 
 
 # Signals ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from pathlib import Path
 
 from elastic_timer_conformance.allowance import Allowance
@@ -21,30 +22,31 @@ class Hosts:
         self._directory = directory
         self._allowance = allowance
         self._janitor = Janitor()
-        self._free: dict[str, Host] = {}
+        self._free: defaultdict[str, list[Host]] = defaultdict(list)
         self._numbers = itertools.count(1)
         adopt_orphans()
 
     def borrow(self, start_method: str) -> Host:
         """Return a host, as good as new, whose workers are started by this method."""
-        free = self._free.pop(start_method, None)
-        if free is not None and free.is_alive:
-            return free
-        if free is not None:
-            free.close()
+        free = self._free[start_method]
+        while free:
+            host = free.pop()
+            if host.is_alive:
+                return host
+            host.close()
         log = self._directory / f"host-{next(self._numbers)}.log"
         return Host(self._spec, start_method, log, self._allowance, self._janitor)
 
     def give_back(self, host: Host) -> None:
         """Take back a host, in whatever state a test has left it."""
-        if host.start_method in self._free or not host.is_alive or not host.clean_up():
-            host.close()
+        if host.is_alive and host.clean_up():
+            self._free[host.start_method].append(host)
         else:
-            self._free[host.start_method] = host
+            host.close()
 
     def close(self) -> None:
         """End every host that is not lent."""
-        for host in self._free.values():
+        for host in itertools.chain(*self._free.values()):
             host.close()
         self._free.clear()
         self._janitor.close()

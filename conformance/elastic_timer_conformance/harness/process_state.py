@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 __all__ = ["ASLEEP", "HELD_BY_DEBUGGER", "STOPPED", "thread_states", "wait_for_state"]
@@ -27,14 +28,16 @@ def thread_states(pid: int) -> list[str]:
     return states
 
 
-def wait_for_state(pid: int, state: str, timeout: float) -> None:
-    """Wait until all threads of a process are in this state.
+def wait_for_state(
+    pid: int, state: str, timeout: float, *, is_alive: Callable[[], bool] = lambda: True
+) -> None:
+    """Wait until all threads of a process are in this state, or it is not alive.
 
     A signal that stops a process reaches its threads one by one; one of them may be running.
     Raises AssertionError if that takes longer than `timeout` seconds.
     """
     end = time.monotonic() + timeout
-    while set(states := thread_states(pid)) != {state}:
+    while set(states := thread_states(pid)) != {state} and is_alive():
         if time.monotonic() >= end:
             raise AssertionError(
                 f"the threads of process {pid} were to be {state!r} within {timeout} s, "

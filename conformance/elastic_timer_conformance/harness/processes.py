@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
-from elastic_timer_conformance.harness.death import Death, end_orphans
+from elastic_timer_conformance.harness.death import Death, adopted_status, end_orphans
 from elastic_timer_conformance.harness.host import Agent, Reply
 from elastic_timer_conformance.harness.janitor import Janitor
 from elastic_timer_conformance.harness.journal import Journal
@@ -352,8 +352,7 @@ class Host:
         """Return the exit status of a dead worker whose host is dead, if it can be known."""
         self._process.wait(self.allowance.signal)
         with contextlib.suppress(ChildProcessError):
-            _, status = os.waitpid(pid, 0)
-            return os.waitstatus_to_exitcode(status)
+            return adopted_status(pid)
         return None
 
     def clean_up(self) -> bool:

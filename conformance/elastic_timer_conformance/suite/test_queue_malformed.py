@@ -11,26 +11,13 @@ import pytest
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend, Capability, IdleServer
-from elastic_timer_conformance.harness.host import Agent
+from elastic_timer_conformance.harness.faults import send_raw
+from elastic_timer_conformance.harness.garbage import GARBAGE
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, SOON, wait_reaped
 from elastic_timer_conformance.requirement import not_applicable, requirement
 from elastic_timer_conformance.workers import follow
-
-GARBAGE = {
-    "text": b"this is no request\n",
-    "not UTF-8": b"\xff\xfe\x80\xc3\n",
-    "zeros": b"\0" * 64 + b"\n",
-    "JSON that is no object": b"[1, 2, 3]\n",
-    "JSON with the wrong fields": b'{"who": 1, "what": "scope"}\n',
-    "JSON with the wrong types": (
-        b'{"version": 1, "worker_pid": "me", "scope_id": 7, "expiration_time": "soon", '
-        b'"signal": []}\n'
-    ),
-    "JSON that was cut short": b'{"version": 1, "worker_pid": 4711, "sco\n',
-    "half a page": b"x" * 2048 + b"\n",
-}
 
 
 @requirement("QUEUE-MALFORMED@a5db7642")
@@ -76,7 +63,8 @@ def test_the_loop_survives_garbage(host: Host, journal: Journal, backend: Backen
     steps = (("gate", "hang"), ("acquire", "scope", SOON), ("hang",))
     hung = host.start_worker(follow, *steps, journal=journal, server=server)
     hung.wait_for("at gate")
-    host.call(send_garbage, server.number)
+    for garbage in GARBAGE.values():
+        host.call(send_raw, server.number, garbage)
     journal.open_gate("hang")
     wait_reaped(hung, "acquire", backend)
 
@@ -95,12 +83,3 @@ def test_garbage_is_an_event(backend: Backend, worker_ids: list[Any], allowance:
         assert [event.name for event in events] == ["malformed request"]
     finally:
         idle.close()
-
-
-# In the host -------------------------------------------------------------------------------------
-
-
-def send_garbage(agent: Agent, server: int) -> None:
-    """Send everything that is no request."""
-    for garbage in GARBAGE.values():
-        agent.backend.send_raw(agent.servers[server], garbage)

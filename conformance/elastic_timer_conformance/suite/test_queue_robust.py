@@ -12,6 +12,7 @@ from typing import Any
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import Backend
+from elastic_timer_conformance.harness.faults import send_half
 from elastic_timer_conformance.harness.host import Agent
 from elastic_timer_conformance.harness.journal import LOOK_AGAIN, Journal
 from elastic_timer_conformance.harness.processes import Host
@@ -194,7 +195,7 @@ def test_half_a_request(
     steps = (("gate", "hang"), ("acquire", "scope", SOON), ("hang",))
     hung = host.start_worker(follow, *steps, journal=journal, server=server)
     hung.wait_for("at gate")
-    host.call(send_part, server.number)
+    host.call(send_half, server.number)
     journal.open_gate("hang")
     wait_reaped(hung, "acquire", backend)
 
@@ -276,10 +277,3 @@ def read_so_many(agent: Agent, sent: dict[int, int], patience: float) -> dict[in
             last, moment = _received.total(), time.monotonic()
         time.sleep(LOOK_AGAIN)
     return {producer: _received[producer] for producer in sent}
-
-
-def send_part(agent: Agent, server: int) -> None:
-    """Send half of a request by the host itself, and stay there."""
-    worker_id = agent.backend.worker_id(1)
-    request = agent.backend.request(worker_id, "half of a scope", time.time() + 3600)
-    agent.backend.send_part(agent.servers[server], request)
