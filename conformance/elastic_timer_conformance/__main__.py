@@ -6,20 +6,31 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from elastic_timer_conformance import matrix
 from elastic_timer_conformance.backends import KNOWN
 from elastic_timer_conformance.invocation import SUITE
 from elastic_timer_conformance.layer import Layer
 
 __all__ = ["main"]
 
+# What does something else with backends, each imported when it is asked for.
+COMMANDS = {
+    "hunt": "elastic_timer_conformance.machine.hunt",
+    "matrix": "elastic_timer_conformance.matrix",
+    "replay": "elastic_timer_conformance.machine.replay",
+    "soak": "elastic_timer_conformance.soak.command",
+    "wrong": "elastic_timer_conformance.wrong.command",
+}
+
 DESCRIPTION = """\
 Judge a timer backend by the specification, requirement by requirement.
 
 `matrix REPORT.json...` instead shows several reports of such runs side by side, `wrong` tries the
-suite itself out on deliberately wrong backends, and `soak` repeats it on a busy machine.
+suite itself out on deliberately wrong backends, and `soak` repeats it on a busy machine. `hunt`
+looks for steps after which a backend and the model differ, and `replay` takes them again. Each has
+a --help of its own.
 
 Every option that is not listed here is one of pytest's and is handed on to it,
 for instance -k EXPRESSION, -x, --junitxml PATH.
@@ -37,23 +48,8 @@ exit status:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the suite with pytest, or answer by itself. Does not return from a run."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["matrix"]:
-        matrix.main(arguments[1:])
-        return
-    if arguments[:1] == ["wrong"]:
-        from elastic_timer_conformance.wrong import command
-
-        command.main(arguments[1:])
-        return
-    if arguments[:1] == ["replay"]:
-        from elastic_timer_conformance.machine import replay
-
-        replay.main(arguments[1:])
-        return
-    if arguments[:1] == ["soak"]:
-        from elastic_timer_conformance.soak import command as soak
-
-        soak.main(arguments[1:])
+    if arguments[:1] and arguments[0] in COMMANDS:
+        import_module(COMMANDS[arguments[0]]).main(arguments[1:])
         return
     known, rest = _parser().parse_known_args(arguments)
     if known.list_backends:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from elastic_timer import LocalTimerServer, RequestPipe
+from elastic_timer import LocalTimerServer, RequestPipe, TimerRequest
 from elastic_timer.clock import Instant
 from elastic_timer_conformance.backend import Deviation
 from elastic_timer_conformance.backends.local import LocalBackend
@@ -66,8 +66,8 @@ class HalfClearingServer(LocalTimerServer):
     def clear_timers(self, worker_ids: set[int]) -> None:
         expired = self.get_expired_timers(Instant.now(self._clock))
         for worker_id in worker_ids:
-            for request in expired.get(worker_id, []):
-                self._timers.disarm(self._workers[worker_id], request.scope_id)
+            timers = expired.get(worker_id, [])
+            self.register_timers([TimerRequest(worker_id, one.scope_id, -1) for one in timers])
 
 
 class ClearsOnlyWhatHasExpired(LocalBackend):
@@ -131,3 +131,21 @@ class BelievesTheWallClock(LocalBackend):
 
     name = "believes-the-wall-clock"
     server_class = WallClockServer
+
+
+class WrongOnceServer(ExclusiveServer):
+    """Answers wrongly, until one of its kind has done so."""
+
+    was_wrong = False
+
+    def get_expired_timers(self, deadline: float) -> dict[Any, list[Any]]:
+        right = LocalTimerServer.get_expired_timers(self, deadline)
+        given = right if WrongOnceServer.was_wrong else super().get_expired_timers(deadline)
+        WrongOnceServer.was_wrong = WrongOnceServer.was_wrong or given != right
+        return given
+
+
+class WrongOnce(LocalBackend):
+    """One answer is wrong, of all that its servers give."""
+
+    server_class = WrongOnceServer

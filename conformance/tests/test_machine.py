@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from differing_backends import WrongOnce, WrongOnceServer
 from elastic_timer_conformance.backends import load_backend
 from elastic_timer_conformance.machine.check import check_server_against_model
 from elastic_timer_conformance.machine.controlled import CONTROLLED
@@ -34,14 +35,19 @@ def find(backend: str, directory: Path, **options: Any) -> ModelError:
     return caught.value
 
 
-def replay(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the commands that are not pytest's."""
     return subprocess.run(
-        [sys.executable, "-m", "elastic_timer_conformance", "replay", *arguments],
+        [sys.executable, "-m", "elastic_timer_conformance", *arguments],
         env={"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
         timeout=ENOUGH,
     )
+
+
+def replay(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return command("replay", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +130,12 @@ def test_the_same_seed_finds_the_same_steps(tmp_path: Path) -> None:
         find("ForgetsAScope", tmp_path)
     first, second = (Trace.read(path) for path in tmp_path.iterdir())
     assert first.steps == second.steps
+
+
+def test_what_does_not_show_again_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WrongOnceServer, "was_wrong", False)
+    assert check_server_against_model(WrongOnce(), examples=10) == 10
+    assert WrongOnceServer.was_wrong
 
 
 def test_a_part_can_be_left_out() -> None:

@@ -158,7 +158,7 @@ def test_a_requirement_of_which_there_is_none_fails(run: Run) -> None:
     [
         (["QUEUE-SIZ"], "Did you mean QUEUE-SIZE"),
         (["--catalogue=no_such_catalogue"], "No module named 'no_such_catalogue'"),
-        (["--jobs=0"], "at least 1, not 0"),
+        (["--jobs=0"], "at least 1, not '0'"),
     ],
 )
 def test_a_wrong_command_is_explained(run: Run, arguments: list[str], hint: str) -> None:

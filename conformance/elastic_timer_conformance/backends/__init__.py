@@ -10,7 +10,7 @@ import importlib
 
 from elastic_timer_conformance.backend import Backend
 
-__all__ = ["KNOWN", "UnknownBackendError", "load_backend"]
+__all__ = ["KNOWN", "UnknownBackendError", "load_backend", "name_of"]
 
 KNOWN = {
     "local": "elastic_timer_conformance.backends.local:LocalBackend",
@@ -53,3 +53,9 @@ def load_backend(spec: str) -> Backend:
             "elastic_timer_conformance.backend.Backend"
         )
     return found()
+
+
+def name_of(backend: Backend) -> str:
+    """Return what the command line knows a backend by: its known name, or `module:Class`."""
+    place = f"{type(backend).__module__}:{type(backend).__qualname__}"
+    return {known: name for name, known in KNOWN.items()}.get(place, place)

@@ -20,9 +20,9 @@ __all__ = ["Effort", "Outcome", "find"]
 # processes race, one that shows every other time is missed by this in one of thirty cases.
 ATTEMPTS = 5
 
-# Seconds to wait for what must come, while a sequence is made shorter: in most of these runs
+# Seconds to wait for what must come, while a sequence is made shorter: in many of these runs
 # something does not come. What was found so counts only if it shows with all patience, too.
-HASTE = 1.0
+HASTE = 0.5
 
 # Seconds that making a sequence shorter may take.
 TIME_TO_MINIMISE = 30.0
@@ -50,6 +50,8 @@ class Outcome:
 
     tried: int = 0
     """How many sequences were tried."""
+    seen: Failure | None = None
+    """What was seen and is now being tried again."""
     found: Failure | None = None
     """The shortest sequence after which they differ."""
     requirements: tuple[str, ...] = ()
@@ -68,7 +70,8 @@ def find(
 ) -> Outcome:
     """Look for steps after which a backend and the model differ, until some are found.
 
-    `name` is what the command line knows the backend by. `tell` is called before each sequence.
+    `name` is what the command line knows the backend by. `tell` is called before each sequence, and
+    when something was seen.
     """
     outcome = Outcome()
     end = time.monotonic() + effort.seconds
@@ -85,14 +88,17 @@ def find(
             left = effort.examples - outcome.tried
             if left <= 0 or time.monotonic() >= end:
                 break
-            seen = search(make_rules, left, effort.steps, seed)
+            seen = search(make_rules, left, effort.steps, seed, costly=machine.is_costly)
             if seen is None:
                 break
+            outcome.seen = seen
+            tell(outcome)
             shortest = _confirmed_and_shortened(machine, seen, make_run, effort.patience)
             if shortest is not None:
                 outcome.found = shortest
                 outcome.requirements = _held_against(machine, backend, shortest, make_run, effort)
                 break
+            outcome.seen = None
             outcome.unconfirmed.append(seen)
     return outcome
 

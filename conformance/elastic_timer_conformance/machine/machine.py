@@ -21,6 +21,8 @@ MakeRun = Callable[[float], Run]
 class Part:
     """Something that may happen besides what always may, and that can be left out."""
 
+    what: str
+    """What happens, or is demanded, in a few words."""
     requirements: Sequence[str]
     """Whose it is, the first one before all: a backend that deviates from one is spared it."""
     hook: str | None = None
@@ -28,17 +30,17 @@ class Part:
     capability: Capability | None = None
     """What a backend has to claim for it."""
 
-    def suits(self, backend: Backend) -> bool:
-        """Return whether the backend owes this, as far as it says itself, and lets it be tested."""
-        deviations = {deviation.requirement for deviation in backend.deviations}
-        return (
-            deviations.isdisjoint(self.requirements)
-            and (self.capability is None or self.capability in backend.capabilities)
-            and (
-                self.hook is None
-                or getattr(type(backend), self.hook) is not getattr(Backend, self.hook)
-            )
+    def is_offered(self, backend: Backend) -> bool:
+        """Return whether a backend lets this be tested."""
+        return (self.capability is None or self.capability in backend.capabilities) and (
+            self.hook is None
+            or getattr(type(backend), self.hook) is not getattr(Backend, self.hook)
         )
+
+    def is_owed(self, backend: Backend) -> bool:
+        """Return whether a backend does this right, as far as it says itself."""
+        deviations = {deviation.requirement for deviation in backend.deviations}
+        return deviations.isdisjoint(self.requirements)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,13 @@ class Machine:
     """Yields what could take the place of a step, the plainest first."""
     blamed: Callable[[Failure, Try], tuple[str, ...]]
     """Returns what a difference may be a breach of, the likeliest first."""
+    is_costly: bool = False
+    """Whether a sequence takes so long that there are only few."""
 
-    def parts_for(self, backend: Backend) -> list[str]:
-        """Return the parts that a backend is checked with unless others are asked for."""
-        return [name for name, part in self.parts.items() if part.suits(backend)]
+    def parts_for(self, backend: Backend, *, owed: bool = True) -> list[str]:
+        """Return the parts that a backend can be checked with; those that it owes, or all."""
+        return [
+            name
+            for name, part in self.parts.items()
+            if part.is_offered(backend) and (not owed or part.is_owed(backend))
+        ]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from elastic_timer_conformance.machine.controlled import CONTROLLED
 from elastic_timer_conformance.machine.machine import Machine
+from elastic_timer_conformance.machine.processes import PROCESSES
 
 __all__ = ["MACHINES"]
 
-MACHINES: Mapping[str, Machine] = {machine.name: machine for machine in (CONTROLLED,)}
+MACHINES: Mapping[str, Machine] = {machine.name: machine for machine in (CONTROLLED, PROCESSES)}

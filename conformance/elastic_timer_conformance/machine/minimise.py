@@ -27,36 +27,49 @@ Try = Callable[[Sequence[Step]], Failure | None]
 """Takes steps from the beginning; returns those that it took if there is a difference."""
 
 
-def minimised(
-    found: Failure, again: Try, seconds: float, plainer: Callable[[Step], Iterator[list[Step]]]
-) -> Failure:
-    """Return a failure of which no step can be left out, as far as there was time to find out.
+Plainer = Callable[[Step], Iterator[list[Step]]]
+"""Yields what may take the place of a step, the plainest first."""
 
-    `plainer` yields what may take the place of a step, the plainest first.
-    """
+
+def minimised(found: Failure, again: Try, seconds: float, plainer: Plainer) -> Failure:
+    """Return a failure of which no step can be left out, as far as there was time to find out."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for candidate in _candidates(found[0], plainer):
-            if time.monotonic() >= end:
-                return found
-            shorter = again(candidate)
-            if shorter is not None:
-                found = shorter
-                break
-        else:
-            return found
+    before = None
+    while found is not before and time.monotonic() < end:
+        before = found
+        found = _with_plainer_steps(_with_fewer_steps(found, again, end), again, end, plainer)
     return found
 
 
-def _candidates(
-    steps: list[Step], plainer: Callable[[Step], Iterator[list[Step]]]
-) -> Iterator[list[Step]]:
-    """Yield sequences with less: many steps at once first, then single ones, then parts of one."""
-    length = len(steps) // 2
+def _with_fewer_steps(found: Failure, again: Try, end: float) -> Failure:
+    """Leave out many steps at once first, then fewer, then single ones."""
+    length = max(len(found[0]) // 2, 1)
     while length >= 1:
-        for start in range(0, len(steps), length):
-            yield steps[:start] + steps[start + length :]
+        start = 0
+        while start < len(found[0]) and time.monotonic() < end:
+            steps = found[0]
+            shorter = again(steps[:start] + steps[start + length :])
+            if shorter is None:
+                start += length
+            else:
+                # What follows has moved up.
+                found = shorter
         length //= 2
-    for number, step in enumerate(steps):
-        for instead in plainer(step):
-            yield steps[:number] + instead + steps[number + 1 :]
+    return found
+
+
+def _with_plainer_steps(found: Failure, again: Try, end: float, plainer: Plainer) -> Failure:
+    """Put something plainer in the place of each step, for as long as there is something."""
+    number = 0
+    while number < len(found[0]):
+        steps = found[0]
+        for instead in plainer(steps[number]):
+            if time.monotonic() >= end:
+                return found
+            simpler = again(steps[:number] + instead + steps[number + 1 :])
+            if simpler is not None:
+                found = simpler
+                break
+        else:
+            number += 1
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from pathlib import Path
 
 from elastic_timer_conformance.allowance import Allowance
 from elastic_timer_conformance.backend import NotOffered
-from elastic_timer_conformance.backends import KNOWN, UnknownBackendError, load_backend
+from elastic_timer_conformance.backends import UnknownBackendError, load_backend
+from elastic_timer_conformance.machine.command import WRONG, Parser
 from elastic_timer_conformance.machine.difference import Difference
 from elastic_timer_conformance.machine.machine import Machine
 from elastic_timer_conformance.machine.machines import MACHINES
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"replay: {error}", file=sys.stderr)
     except NotOffered as error:
         print(f"replay: this trace cannot be replayed here: {error}", file=sys.stderr)
-    sys.exit(4)
+    sys.exit(WRONG)
 
 
 def _replay(trace: Trace, backend: str, allowance: Allowance) -> bool:
@@ -83,7 +83,9 @@ def _tell(action: Callable[[], str | None], otherwise: str = "") -> bool:
 @contextmanager
 def _run_of(machine: Machine, backend: str, allowance: Allowance) -> Iterator[Run]:
     """Return what takes the steps, with everything that the machine can demand."""
-    with quiet(), machine.runs(load_backend(backend), backend, list(machine.parts)) as make_run:
+    judged = load_backend(backend)
+    parts = machine.parts_for(judged, owed=False)
+    with quiet(), machine.runs(judged, backend, parts) as make_run:
         run = make_run(allowance.signal)
         try:
             yield run
@@ -91,26 +93,7 @@ def _run_of(machine: Machine, backend: str, allowance: Allowance) -> Iterator[Ru
             run.close()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m elastic_timer_conformance replay",
-        description=DESCRIPTION,
-        epilog=EPILOGUE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    parser = Parser("replay", DESCRIPTION, EPILOGUE)
     parser.add_argument("trace", type=Path, help="the file that a machine has written")
-    parser.add_argument(
-        "--backend",
-        metavar="NAME",
-        required=True,
-        help=f"what takes the steps: module:Class or one of {', '.join(KNOWN)}",
-    )
-    parser.add_argument(
-        "--allowance",
-        metavar="SECONDS",
-        type=lambda text: Allowance(signal=float(text)),
-        default=Allowance(),
-        help=f"how long to wait for what must come (default: {Allowance().signal:g})",
-    )
     return parser

@@ -50,6 +50,11 @@ class Rules(RuleBasedStateMachine):
         self._run = run
         self._is_over = False
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is done, since there was no time left for it."""
+        return self._run is None
+
     def do(self, what: str, **details: Any) -> None:
         """Take a step."""
         if self._run is None:

@@ -20,7 +20,12 @@ __all__ = ["own_storage", "quiet", "search", "take"]
 
 
 def search(
-    make_rules: Callable[[bool], Rules], examples: int, steps: int, random_seed: int
+    make_rules: Callable[[bool], Rules],
+    examples: int,
+    steps: int,
+    random_seed: int,
+    *,
+    costly: bool = False,
 ) -> Failure | None:
     """Return the first failure that Hypothesis comes upon, if it does.
 
@@ -29,14 +34,36 @@ def search(
 
     The same seed gives the same sequences: nothing is remembered from one search to the next.
     What is found is not made smaller here: see `minimise`.
+
+    Hypothesis begins with the plainest sequence, and makes many others by repeating parts of those
+    that it has tried. It does so often, since it takes them to cost nothing. Where they are
+    `costly`, every sequence is made by itself and the plainest is left out.
     """
     failures: list[Failure] = []
+    left_out = is_over = False
 
     def make() -> Rules:
-        rules = make_rules(not failures)
+        nonlocal left_out, is_over
+        needed = not failures and not left_out
+        left_out = False
+        rules = make_rules(needed)
         rules.failures = failures
+        is_over = needed and rules.is_idle
         return rules
 
+    with own_storage():
+        if not costly:
+            _run(make, examples, steps, random_seed)
+        for number in range(examples if costly else 0):
+            left_out = True
+            _run(make, 2, steps, f"{random_seed}/{number}")
+            if failures or is_over:
+                break
+    return failures[0] if failures else None
+
+
+def _run(make: Callable[[], Rules], examples: int, steps: int, random_seed: object) -> None:
+    """Let Hypothesis try so many sequences."""
     quietly = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -49,10 +76,9 @@ def search(
         report_multiple_bugs=False,
     )
     # Flaky, to Hypothesis, is what does not fail again: see above.
-    with own_storage(), contextlib.suppress(Difference, Flaky):
+    with contextlib.suppress(Difference, Flaky):
         # Its signature asks for a class, and its documentation for whatever makes an instance.
         run_state_machine_as_test(seed(random_seed)(make), settings=quietly)  # type: ignore[arg-type]
-    return failures[0] if failures else None
 
 
 def take(make_run: Callable[[], Run], steps: Sequence[Step]) -> Failure | None:

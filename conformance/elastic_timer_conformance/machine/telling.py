@@ -10,7 +10,7 @@ from pathlib import Path
 from elastic_timer_conformance.machine.difference import ModelError
 from elastic_timer_conformance.machine.machine import Machine
 from elastic_timer_conformance.machine.minimise import Failure
-from elastic_timer_conformance.machine.trace import Trace
+from elastic_timer_conformance.machine.trace import Step, Trace
 
 __all__ = ["model_error"]
 
@@ -32,13 +32,19 @@ def model_error(
     trace.write(path)
     replay = ["python", "-m", "elastic_timer_conformance", "replay", str(path)]
     lines = [
-        f"{difference} ({', '.join(requirements)})",
-        f"It takes {len(steps)} step{'s' if len(steps) != 1 else ''}:",
+        f"{difference} ({', '.join(requirements)})" if requirements else str(difference),
+        _so_many(steps),
         *(f"  {number}. {machine.described(step)}" for number, step in enumerate(steps, 1)),
         f"They are kept in {path}. To take them again:",
         f"  {shlex.join([*replay, '--backend', backend])}",
     ]
     return ModelError("\n".join(lines), requirements)
+
+
+def _so_many(steps: Sequence[Step]) -> str:
+    if not steps:
+        return "It takes no step but those that the machine takes in the end."
+    return f"It takes {len(steps)} step{'s' if len(steps) != 1 else ''}:"
 
 
 def _new_file(machine: str, directory: Path | None) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Step", "Trace", "TraceError", "plainly", "shown"]
+__all__ = ["Step", "Trace", "TraceError", "action_of", "plainly", "shown"]
 
 VERSION = 1
 
@@ -79,3 +80,14 @@ def plainly(step: Step) -> str:
 def shown(scope: str) -> str:
     """Return a scope as it can be read, and not at any length."""
     return ascii(scope) if len(scope) <= 40 else f"{scope[:20]!a}… of {len(scope)} characters"
+
+
+def action_of(run: object, step: Step) -> Callable[[], Any]:
+    """Return what takes a step: the method of a run that is named after it.
+
+    Raises TraceError if there is none.
+    """
+    action = getattr(run, "_do_" + step["do"].replace(" ", "_"), None)
+    if action is None:
+        raise TraceError(f"this machine knows no step {step['do']!r}")
+    return partial(action, **{name: value for name, value in step.items() if name != "do"})

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from elastic_timer_conformance.options import positive
 from elastic_timer_conformance.run import Machine
 from elastic_timer_conformance.side_by_side import interrupt_by_sigterm
 from elastic_timer_conformance.soak.load import Load
@@ -171,11 +172,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--backend", metavar="NAME", required=True, help="what to judge")
     parser.add_argument(
-        "--times", type=_positive, metavar="N", default=10, help="runs (default: %(default)s)"
+        "--times", type=positive, metavar="N", default=10, help="runs (default: %(default)s)"
     )
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=positive,
         metavar="N",
         default=1,
         help="runs at once, which are a load of their own (default: %(default)s)",
@@ -197,9 +198,3 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="PATH", help="write a summary as JSON to this file"
     )
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"at least 1, not {text!r}")
-    return int(text)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from elastic_timer_conformance.workers import WorkerContext, hang
 
 __all__ = [
+    "Nest",
     "hang_after_an_inner_block",
     "hang_beside_another_task",
     "hang_beside_another_thread",
@@ -17,6 +20,47 @@ __all__ = [
 
 # Seconds: a timer that is not to expire.
 NEVER = 3600.0
+
+
+class Nest:
+    """Guarded blocks that are entered and left one by one, each inside those entered before.
+
+    Writes what `acquire` and `release` write: entering acquires, and so does leaving a block inside
+    another one of its scope (EXPIRES-NESTED-REARM). Every other leaving releases.
+    """
+
+    def __init__(self, worker: WorkerContext) -> None:
+        self._worker = worker
+        self._blocks: list[tuple[Any, str, float]] = []
+
+    def enter(self, scope: str, after: float) -> None:
+        """Enter a block of `after` seconds."""
+        block = self._worker.api.expires(after=after, scope=scope, client=self._worker.client)
+        with self._acquiring(scope, after):
+            block.__enter__()
+        self._blocks.append((block, scope, after))
+
+    def leave(self) -> None:
+        """Leave the block that was entered last, if there is one."""
+        if not self._blocks:
+            return
+        block, scope, _ = self._blocks.pop()
+        around = [after for _, other, after in self._blocks if other == scope]
+        with self._acquiring(scope, around[-1]) if around else self._releasing(scope):
+            block.__exit__(None, None, None)
+
+    @contextmanager
+    def _acquiring(self, scope: str, after: float) -> Iterator[None]:
+        deadline = time.monotonic() + after
+        self._worker.journal.write("acquiring", scope=scope, deadline=deadline)
+        yield
+        self._worker.journal.write("acquire", scope=scope, deadline=deadline)
+
+    @contextmanager
+    def _releasing(self, scope: str) -> Iterator[None]:
+        self._worker.journal.write("releasing", scope=scope)
+        yield
+        self._worker.journal.write("release", scope=scope)
 
 
 def hang_after_an_inner_block(worker: WorkerContext, after: float, raises: bool) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.workers import WorkerContext
 
-__all__ = ["Ledger", "hammer"]
+__all__ = ["Holder", "Ledger", "hammer"]
 
 # The deadline of the timer that is held, or infinity; and whether one was ever released late.
 LEDGER = struct.Struct("d?")
@@ -42,9 +42,48 @@ class Ledger:
         """Return whether the worker may have been reaped rightly at this monotonic time.
 
         It may if it ever was late: then the machine was too slow for the timers that were chosen.
+        One that has not begun a ledger has no excuse.
         """
+        if not self._path.exists():
+            return False
         deadline, late = LEDGER.unpack(self._path.read_bytes())
         return bool(late) or death >= deadline
+
+
+class Holder:
+    """Holds timers, one after the other, each released at once, and keeps the ledger."""
+
+    def __init__(self, worker: WorkerContext) -> None:
+        self._worker = worker
+        self._ledger = Ledger(worker.journal, os.getpid()).open()
+        self.late = False
+        self.deadline = 0.0
+        """Of the last timer."""
+
+    def hold(self, count: int, after: float) -> None:
+        """Hold so many timers of `after` seconds."""
+        client = self._worker.client
+        for number in range(count):
+            scope = f"scope {number % 3}"
+            # In this order, so that the deadline is not later than the true one.
+            self.deadline = time.monotonic() + after
+            expiration_time = time.time() + after
+            LEDGER.pack_into(self._ledger, 0, self.deadline, self.late)
+            client.acquire(scope, expiration_time)
+            client.release(scope)
+            self.late = self.late or time.monotonic() >= self.deadline
+            LEDGER.pack_into(self._ledger, 0, NEVER, self.late)
+
+    def hold_until(self, gate: str, after: float, pause: float = 0.0) -> int:
+        """Hold timers until a gate is open, with a pause now and then; return how many."""
+        path = f"{self._worker.journal.path}.{gate}"
+        blocks = 0
+        while not os.path.exists(path):
+            self.hold(BLOCKS_AT_A_TIME, after)
+            blocks += BLOCKS_AT_A_TIME
+            if pause:
+                time.sleep(pause)
+        return blocks
 
 
 def hammer(worker: WorkerContext, after: float, burst: int, gates: str) -> None:
@@ -55,30 +94,12 @@ def hammer(worker: WorkerContext, after: float, burst: int, gates: str) -> None:
     gate `go`, and exits.
     Writes `ready`, `burst`, with the last deadline, and `enough`, with it and the number of blocks.
     """
-    ledger = Ledger(worker.journal, os.getpid()).open()
-    late = False
-    deadline = 0.0
-
-    def hold(scope: str) -> None:
-        nonlocal late, deadline
-        now = time.time()
-        deadline = time.monotonic() + after
-        LEDGER.pack_into(ledger, 0, deadline, late)
-        worker.client.acquire(scope, now + after)
-        worker.client.release(scope)
-        late = late or time.monotonic() >= deadline
-        LEDGER.pack_into(ledger, 0, NEVER, late)
-
+    holder = Holder(worker)
     worker.journal.write("ready")
     worker.journal.wait_at_gate(f"burst {gates}")
-    for number in range(burst):
-        hold(f"scope {number % 3}")
-    worker.journal.write("burst", deadline=deadline)
+    holder.hold(burst, after)
+    worker.journal.write("burst", deadline=holder.deadline)
     worker.journal.wait_at_gate(f"flood {gates}")
-    blocks = burst
-    while not os.path.exists(f"{worker.journal.path}.enough {gates}"):
-        for number in range(BLOCKS_AT_A_TIME):
-            hold(f"scope {number % 3}")
-        blocks += BLOCKS_AT_A_TIME
-    worker.journal.write("enough", deadline=deadline, late=late, blocks=blocks)
+    blocks = burst + holder.hold_until(f"enough {gates}", after)
+    worker.journal.write("enough", deadline=holder.deadline, late=holder.late, blocks=blocks)
     worker.journal.wait_at_gate("go")

@@ -9,11 +9,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.workers import WorkerContext
 
-__all__ = ["WAYS_TO_HANG", "hang_after_release", "hang_at_once"]
+__all__ = ["WAYS_TO_HANG", "hang_after_release", "hang_at_once", "hang_in"]
 
 # Seconds: longer than any test looks on.
 FOR_EVER = 3600
@@ -77,6 +79,32 @@ def hang_at_once(worker: WorkerContext, way: str, after: float) -> None:
     hang()
     # Not reached, unless the test is over and something has let a stopped worker go on.
     os._exit(0)
+
+
+@contextmanager
+def hang_in(worker: WorkerContext, way: str) -> Iterator[None]:
+    """Hang in this way at the end of the context, without another thread having had a turn.
+
+    What the worker writes into its journal within the context gives none a turn either.
+    """
+    hang = WAYS_TO_HANG[way]()
+    worker.journal = _KeepingJournal(worker.journal.path)
+    sys.setswitchinterval(FOR_EVER)  # as in hang_at_once
+    yield
+    hang()
+    os._exit(0)
+
+
+class _KeepingJournal(Journal):
+    """Keeps the interpreter's lock while it writes."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._descriptor = self._open()
+        self._write = ctypes.PyDLL(None).write
+
+    def _append(self, line: bytes) -> None:
+        self._write(self._descriptor, line, len(line))
 
 
 def hang_after_release(worker: WorkerContext, after: float, gates: str) -> None:

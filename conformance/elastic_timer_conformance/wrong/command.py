@@ -15,6 +15,7 @@ from pathlib import Path
 
 from elastic_timer_spec import Specification, UnknownRequirementError, load
 
+from elastic_timer_conformance.options import positive
 from elastic_timer_conformance.side_by_side import interrupt_by_sigterm, side_by_side
 from elastic_timer_conformance.wrong.catalogue import (
     BACKENDS,
@@ -173,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=positive,
         metavar="N",
         # Tests mostly wait, so one core has time for two.
         default=2 * len(os.sched_getaffinity(0)),
@@ -189,10 +190,3 @@ def _parser() -> argparse.ArgumentParser:
         "--report-json", type=Path, metavar="PATH", help="write what came of each to this file"
     )
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"at least 1, not {number}")
-    return number

@@ -18,10 +18,10 @@ from elastic_timer_conformance.machine.trace import Step
 __all__ = ["PARTS", "blamed"]
 
 PARTS = {
-    "clear": Part(["SERVER-CLEAR"]),
-    "reap fails": Part(["WATCHDOG-REAP-FAILED"]),
-    "reap raises": Part(["WATCHDOG-REAP-RAISES"]),
-    "wall clock": Part(["CLOCK-STEP"]),
+    "clear": Part("workers are cleared from the table", ["SERVER-CLEAR"]),
+    "reap fails": Part("a worker cannot be reaped, and later it can", ["WATCHDOG-REAP-FAILED"]),
+    "reap raises": Part("reaping a worker raises an error", ["WATCHDOG-REAP-RAISES"]),
+    "wall clock": Part("the wall clock jumps", ["CLOCK-STEP"]),
 }
 """What may happen besides acquiring, releasing, time passing and watchdogs, and whose it is."""
 

@@ -23,7 +23,7 @@ from elastic_timer_conformance.backend import Backend
 from elastic_timer_conformance.clock import ControlledClock
 from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.machine.difference import Difference
-from elastic_timer_conformance.machine.trace import Step, TraceError
+from elastic_timer_conformance.machine.trace import Step, TraceError, action_of
 
 __all__ = ["REGISTERED", "SENDING", "STAND_INS", "ControlledRun"]
 
@@ -72,12 +72,9 @@ class ControlledRun:
 
         Raises Difference if the backend is not as the model, TraceError if there is no such step.
         """
-        action = getattr(self, "_do_" + step["do"].replace(" ", "_"), None)
-        if action is None:
-            raise TraceError(f"this machine knows no step {step['do']!r}")
-        details = {name: value for name, value in step.items() if name != "do"}
+        action = action_of(self, step)
         try:
-            seen = action(**details)
+            seen = action()
         except (Difference, TraceError):
             raise
         except Exception as error:
