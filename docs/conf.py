@@ -30,6 +30,7 @@ extensions = [
     "model_diagrams",
     "model_tables",
     "wrong_backends",
+    "machine_parts",
     "soak_results",
     "sphinx_design",
     "sphinx_copybutton",
