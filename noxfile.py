@@ -104,7 +104,9 @@ def fuzz(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests of the specification, the reference implementation, the suite and the docs."""
     session.install("-e", ".[test,docs]")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # Most tests wait for processes most of the time. A file's tests share what they set up.
+    side_by_side = ("--numprocesses=auto", "--dist=loadfile")
+    session.run("python", "-m", "pytest", *side_by_side, *session.posargs)
 
 
 @nox.session(venv_backend="venv")
