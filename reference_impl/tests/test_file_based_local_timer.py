@@ -156,7 +156,16 @@ def test_a_malformed_line_is_told_and_the_others_served(make_server, path, malfo
     assert event.detail in caplog.text
 
 
-@pytest.mark.parametrize("pid", [0, 1, -1, os.getpid(), -os.getpgrp()])
+@pytest.mark.parametrize(
+    "pid",
+    [
+        0,
+        1,
+        -1,
+        pytest.param(os.getpid(), id="the server"),
+        pytest.param(-os.getpgrp(), id="the group"),
+    ],
+)
 def test_what_is_no_worker_is_never_signalled(make_server, path, pid, caplog):
     server = make_server()
     send(path, fields(pid, after=-1.0))

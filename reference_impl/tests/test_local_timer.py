@@ -122,7 +122,16 @@ def test_a_worker_that_cannot_be_reaped_is_tried_again_and_holds_up_no_other(
     assert (-3, "s") not in server._timers
 
 
-@pytest.mark.parametrize("worker_id", [0, 1, -1, os.getpid(), -os.getpgrp()])
+@pytest.mark.parametrize(
+    "worker_id",
+    [
+        0,
+        1,
+        -1,
+        pytest.param(os.getpid(), id="the server"),
+        pytest.param(-os.getpgrp(), id="the group"),
+    ],
+)
 def test_a_timer_of_what_is_no_worker_is_dropped_when_it_expires(worker_id, caplog):
     server = LocalTimerServer()
     server.register_timers([acquire(worker_id, -1)])

@@ -57,8 +57,8 @@ def test_a_process_group_is_reaped_whole():
         (0, "the server's own process group"),
         (1, "init"),
         (-1, "every process"),
-        (os.getpid(), "the server itself"),
-        (-os.getpgrp(), "the server's own process group"),
+        pytest.param(os.getpid(), "the server itself", id="pid"),
+        pytest.param(-os.getpgrp(), "the server's own process group", id="group"),
     ],
 )
 def test_what_is_no_worker_is_never_signalled(monkeypatch, worker_id, meaning):
