@@ -176,8 +176,8 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs",
         type=positive,
         metavar="N",
-        # Tests mostly wait, so one core has time for two.
-        default=2 * len(os.sched_getaffinity(0)),
+        # Tests mostly wait, so one core has time for four.
+        default=4 * len(os.sched_getaffinity(0)),
         help="how many to try out at once (default: %(default)s)",
     )
     parser.add_argument(
