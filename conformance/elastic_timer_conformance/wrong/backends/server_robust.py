@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import signal
+import threading
 from typing import Any
 
-from elastic_timer import LocalTimerServer
+from elastic_timer import LocalTimerServer, TimerRequest
 from elastic_timer.clock import Instant
 
 from elastic_timer_conformance.backends.local import LocalBackend
@@ -159,10 +160,21 @@ class RestartForgetsRequests(LocalBackend):
 
 
 class _JudgesUnread(_Lifecycle):
+    # So that a watchdog that is at it, and `stop`, do not reap the same worker both.
+    _enforcing = threading.RLock()
+
+    def _enforce(self, worker_id: int, timers: list[TimerRequest], now: Instant) -> bool:
+        with self._enforcing:
+            dealt_with = super()._enforce(worker_id, timers, now)
+            if dealt_with:
+                self.clear_timers({worker_id})
+            return dealt_with
+
     def stop(self) -> None:
-        now = Instant.now(self._clock)
-        late = self.get_expired_timers(now)
-        self.clear_timers({w for w, timers in late.items() if self._enforce(w, timers, now)})
+        with self._enforcing:
+            now = Instant.now(self._clock)
+            for worker_id, timers in self.get_expired_timers(now).items():
+                self._enforce(worker_id, timers, now)
         super().stop()
 
 
