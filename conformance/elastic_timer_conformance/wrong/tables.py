@@ -12,7 +12,7 @@ from typing import Any
 
 from elastic_timer import LocalTimerServer, TimerRequest
 
-__all__ = ["Public", "Wheel"]
+__all__ = ["OneByOne", "Public", "Wheel"]
 
 
 class OneByOne(LocalTimerServer):
