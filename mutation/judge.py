@@ -8,11 +8,9 @@ What fails every time, if never in the same place twice, is killed as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from elastic_timer_conformance.layer import Layer
 
-from .targets import TIMEOUTS
 from .warm import Answer, Request
 
 __all__ = ["NO_TEST", "PARTS", "Run", "judge"]
@@ -47,14 +45,13 @@ def judge(part: str, backends: Sequence[str], likely: Sequence[str], run: Run) -
 
 
 def _judge(part: str, backend: str, likely: Sequence[str], run: Run) -> str:
-    timeout = TIMEOUTS[backend]
     asked = Request(tests=likely) if part == LIKELY else Request(part)
     failed = ""
     for _ in range(_ATTEMPTS):
-        seen = run(backend, replace(asked, timeout=timeout))
+        seen = run(backend, asked)
         if seen.status == 0:
             return ""
         failed = seen.failed
-        if not failed or run(backend, Request(tests=[failed], timeout=timeout)).status != 0:
+        if not failed or run(backend, Request(tests=[failed])).status != 0:
             break
     return failed or NO_TEST

@@ -28,6 +28,7 @@ from elastic_timer_conformance.fixtures import RUN
 from elastic_timer_conformance.layer import Layer
 
 from .apart import fork_apart
+from .targets import TIMEOUT
 
 __all__ = ["SOCKET", "Answer", "Request", "chosen", "is_slow_to_fail"]
 
@@ -49,7 +50,7 @@ class Request:
     """One layer of the suite; if it is empty, a few tests."""
     tests: Sequence[str] = ()
     """These, by their node ids and in this order."""
-    timeout: float = 600.0
+    timeout: float = TIMEOUT
     """Seconds until it is ended."""
 
 
