@@ -45,7 +45,7 @@ def judge(part: str, backends: Sequence[str], likely: Sequence[str], run: Run) -
 
 
 def _judge(part: str, backend: str, likely: Sequence[str], run: Run) -> str:
-    asked = Request(tests=likely) if part == LIKELY else Request(part)
+    asked = Request("" if part == LIKELY else part, likely)
     failed = ""
     for _ in range(_ATTEMPTS):
         seen = run(backend, asked)

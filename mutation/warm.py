@@ -47,9 +47,9 @@ class Request:
     """What is to be run, up to the first failure."""
 
     layer: str = ""
-    """One layer of the suite; if it is empty, a few tests."""
+    """One layer of the suite; if it is empty, a few tests alone."""
     tests: Sequence[str] = ()
-    """These, by their node ids and in this order."""
+    """These first, by their node ids and in this order."""
     timeout: float = TIMEOUT
     """Seconds until it is ended."""
 
@@ -127,12 +127,15 @@ def _prepare(session: pytest.Session, request: Request) -> None:
 
 def chosen(items: Sequence[pytest.Item], request: Request) -> list[pytest.Item]:
     """Return the tests that a request is about, in the order in which they are to be run."""
+    by_name = {item.nodeid: item for item in items}
+    first = [by_name[name] for name in request.tests if name in by_name]
     if not request.layer:
-        by_name = {item.nodeid: item for item in items}
-        return [by_name[name] for name in request.tests if name in by_name]
+        return first
     layer = Layer(request.layer)
     found = [item for item in items if Layer.of(getattr(item, "fixturenames", ())) is layer]
-    return sorted(found, key=lambda item: is_slow_to_fail(item.nodeid))
+    found.sort(key=lambda item: is_slow_to_fail(item.nodeid))
+    # Whatever layer they are of: when others went before, nobody knew yet that they are likely.
+    return list(dict.fromkeys([*first, *found]))
 
 
 class _FirstFailure:

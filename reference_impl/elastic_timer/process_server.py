@@ -145,8 +145,9 @@ class ProcessTimerServer(TimerServer):
             worker_id = claimed
         else:
             worker_id = WorkerId(claimed, started)
-        self._workers[worker_id] = worker_id
+        # Only a process whose end will be known is remembered, or nothing would be forgotten.
         if claimed > 0 and started != UNKNOWN:
+            self._workers[worker_id] = worker_id
             self._exits.watch(worker_id)
         return worker_id
 

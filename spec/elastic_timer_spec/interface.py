@@ -136,7 +136,7 @@ class TimerServer(Protocol[Request]):
         """
 
     def clear_timers(self, worker_ids: set[Any]) -> None:
-        """Drop every timer of these workers, and no other (SERVER-CLEAR)."""
+        """Drop every timer of these workers, and no other (SERVER-CLEAR, SERVER-MEMORY)."""
 
     def get_expired_timers(self, deadline: float) -> Mapping[Any, list[Request]]:
         """Return, by worker, the timers that have expired at `deadline`, seconds since the epoch.
