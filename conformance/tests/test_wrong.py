@@ -49,6 +49,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     report = tmp_path_factory.mktemp("wrong") / "report.json"
     names = [entry.name for entry in entries(SPECIFICATION, "tiny_catalogue")]
     names.remove("Hangs")
+    names.remove("IsRightAtFirst")
     command = [sys.executable, "-m", "elastic_timer_conformance", "wrong", TINY, *names]
     return finish([*command, "--report-json", str(report)], report, Marked())
 
@@ -81,6 +82,25 @@ def test_one_of_which_the_failure_says_something_else_is_a_failure(judged: Finis
     [problem] = problems(judged, "IsDescribedWrongly")
     assert problem.startswith("no failure says 'words that nobody says'. What was said: ")
     assert tiny_catalogue.ONE_IS_MISSED in problem
+
+
+def test_one_that_is_not_caught_is_tried_again_alone(judged: Finished) -> None:
+    assert f"alone     ✗ {'QUEUE-GET-EMPTY':32} IsRight " in judged.output
+    [found] = [entry for entry in judged.report["backends"] if entry["name"] == "IsRight"]
+    assert found["before"] == found["problems"]
+
+
+def test_one_that_is_caught_alone_is_caught_and_told_of(
+    run: Run, marked: Marked, tmp_path: Path
+) -> None:
+    marked.environment["ELASTIC_TIMER_TRIED"] = str(tmp_path / "tried")
+    done = run("wrong", TINY, "IsRightAtFirst", "MissesTheLastOfMany")
+    assert done.status == 0, done.output
+    assert "1 of them only when tried again alone: IsRightAtFirst\n" in done.output
+    before = {entry["name"]: entry["before"] for entry in done.report["backends"]}
+    assert before["MissesTheLastOfMany"] == []
+    [problem] = before["IsRightAtFirst"]
+    assert problem.startswith("QUEUE-SIZE is not caught: conforms after ")
 
 
 def test_one_that_ends_the_process_is_a_failure(judged: Finished) -> None:

@@ -1,4 +1,4 @@
-"""The score that is shown is of whole modules, of a suite that passes, and of survivors looked at."""
+"""The score that is shown is of whole modules, and what survives has been looked at."""
 
 from __future__ import annotations
 

@@ -57,6 +57,9 @@ class Result:
             yield f"FAILED: {len(self.missing)} requirements without a wrong backend: {names}"
         if not self.trials:
             yield "FAILED: there is no wrong backend"
+        second = [trial.entry.name for trial in self.trials if trial.before and not trial.problems]
+        if second:
+            yield f"{len(second)} of them only when tried again alone: {', '.join(second)}"
         yield (
             f"{self.caught} of {len(self.trials)} wrong backends caught, and for nothing else, by "
             f"{self.tests:,} runs of tests in {self.seconds:.0f} s"
@@ -96,4 +99,5 @@ def _backend(trial: Trial) -> dict[str, Any]:
         "tests": trial.tests,
         "duration": round(trial.seconds, 1),
         "problems": list(trial.problems),
+        "before": list(trial.before),
     }

@@ -46,6 +46,8 @@ class Trial:
     tests: int = 0
     """How many tests were run."""
     seconds: float = 0.0
+    before: Sequence[str] = ()
+    """If it was tried again alone: the problems that it had when others kept the machine busy."""
 
 
 class Trying:
@@ -75,6 +77,7 @@ class Trying:
         self._start = time.monotonic()
         self._killed = False
         self._report = directory / f"{entry.name}.json"
+        self._report.unlink(missing_ok=True)  # of an earlier try
         self._output = directory / f"{entry.name}.txt"
         arguments = [f"--backend={entry.spec}", f"--report-json={self._report}"]
         plugins = []
