@@ -102,28 +102,43 @@ class MultiprocessingRequestQueue(RequestQueue):
         """Return up to ``size`` requests: as soon as there are that many, or after ``timeout``."""
         deadline = time.monotonic() + timeout
         requests: list[TimerRequest] = []
-        malformed = 0
-        while len(requests) + malformed < size:
-            remaining = max(0.0, deadline - time.monotonic())
+        malformed = False
+        # What is malformed takes the place of a request, so that a queue that always raises, a
+        # closed one for instance, ends this loop.
+        for _ in range(size):
             try:
-                requests.append(self._mp_queue.get(timeout=min(remaining, _WAKE_INTERVAL)))
+                requests.append(self._next(deadline))
             except Empty:
-                if remaining <= _WAKE_INTERVAL or self._woken:
-                    break
+                break
             except Exception as error:
-                # Unpickling what somebody has put may raise anything (QUEUE-MALFORMED). It takes
-                # the place of a request, so that a queue that always raises ends this loop.
-                malformed += 1
+                # Unpickling what somebody has put may raise anything (QUEUE-MALFORMED).
+                malformed = True
                 self.on_malformed(f"skipped what cannot be unpickled: {error!r:.200}")
         if malformed and not requests:
-            # Nor may such a queue, a closed one for instance, keep the processor busy.
-            time.sleep(max(0.0, min(_PAUSE_AFTER_ERROR, deadline - time.monotonic())))
+            # Nor may such a queue keep the processor busy.
+            time.sleep(min(_PAUSE_AFTER_ERROR, _left(deadline)))
         self._woken = False
         return requests
+
+    def _next(self, deadline: float) -> TimerRequest:
+        """Return the next request; raise `Empty` if none comes in time, or ``get`` is woken."""
+        while True:
+            left = _left(deadline)
+            try:
+                request: TimerRequest = self._mp_queue.get(timeout=min(left, _WAKE_INTERVAL))
+                return request
+            except Empty:
+                if left <= _WAKE_INTERVAL or self._woken:
+                    raise
 
     def wake(self) -> None:
         """Make a waiting ``get`` return within a quarter of a second."""
         self._woken = True
+
+
+def _left(deadline: float) -> float:
+    """Return how many seconds there are left until a monotonic time."""
+    return max(0.0, deadline - time.monotonic())
 
 
 def _log_malformed(problem: object) -> None:

@@ -7,11 +7,14 @@ import os
 import signal
 
 from .errors import ProtectedWorkerError
-from .worker import GONE, UNKNOWN, WorkerId, start_time
+from .worker import UNKNOWN, WorkerId, start_time
 
 __all__ = ["reap"]
 
 logger = logging.getLogger(__name__)
+
+_EVERYBODY = {0: "the server's own process group", 1: "init", -1: "every process"}
+"""Numbers that are no worker's, on any host (kill(2))."""
 
 
 def reap(worker_id: int, signum: int = signal.SIGKILL) -> bool:
@@ -46,8 +49,8 @@ def reap(worker_id: int, signum: int = signal.SIGKILL) -> bool:
 
 
 def _refuse_protected(worker_id: int) -> None:
-    if worker_id in (0, 1, -1):
-        meaning = {0: "the server's own process group", 1: "init", -1: "every process"}[worker_id]
+    if worker_id in _EVERYBODY:
+        meaning = _EVERYBODY[worker_id]
     elif worker_id == os.getpid():
         meaning = "the server itself"
     elif worker_id == -os.getpgrp():
@@ -71,19 +74,29 @@ def _signal_process(worker_id: int, signum: int) -> None:
         OSError: the operating system refused.
     """
     expected = worker_id.start_time if isinstance(worker_id, WorkerId) else UNKNOWN
+    pidfd: int | None = None
     try:
         pidfd = os.pidfd_open(worker_id)
     except ProcessLookupError:
         raise
     except (AttributeError, OSError):
-        pidfd = -1  # no pidfd on this system, or no descriptor left: a smaller, known race
+        pass  # no pidfd on this system, or no descriptor left: a smaller, known race
     try:
-        if expected == GONE or (expected != UNKNOWN and start_time(worker_id) != expected):
-            raise ProcessLookupError(worker_id)
-        if pidfd < 0:
+        if expected != UNKNOWN:
+            _require_started(worker_id, expected)
+        if pidfd is None:
             os.kill(worker_id, signum)
         else:
             signal.pidfd_send_signal(pidfd, signum)
     finally:
-        if pidfd >= 0:
+        if pidfd is not None:
             os.close(pidfd)
+
+
+def _require_started(pid: int, expected: int) -> None:
+    """Raise unless the process ``pid`` started when it is expected to have."""
+    present = start_time(pid)
+    if present == UNKNOWN:
+        raise OSError(f"it cannot be told whether process {pid} is the worker")
+    if present != expected:
+        raise ProcessLookupError(pid)

@@ -38,15 +38,15 @@ class _Timer:
         self.request: TimerRequest | None = None
         self.deadline = math.inf
         # The number and key of this timer's valid heap entry; any other entry is left over.
-        self.entry = -1
+        self.entry: int | None = None
         self.key = math.inf
 
 
 class TimerTable:
     """All armed timers of one server.
 
-    ``len(table)`` is the number of armed timers, ``(worker_id, scope_id) in table`` tells whether
-    one is armed, and iterating gives these pairs.
+    ``len(table)`` is the number of armed timers, and iterating gives the worker id and scope of
+    each.
 
     Args:
         clock: converts the expiration time of a request that does not bring its deadline along.
@@ -63,12 +63,6 @@ class TimerTable:
 
     def __len__(self) -> int:
         return self._armed
-
-    def __contains__(self, key: object) -> bool:
-        if not isinstance(key, tuple) or len(key) != 2:
-            return False
-        timer = self._workers.get(key[0], {}).get(key[1])
-        return timer is not None and timer.request is not None
 
     def __iter__(self) -> Iterator[tuple[Any, str]]:
         return ((timer.worker_id, timer.scope_id) for timer in self._armed_timers())
@@ -132,18 +126,19 @@ class TimerTable:
                 timer.request = None
                 self._armed -= 1
 
-    def next_deadline(self, after: float = -math.inf) -> float:
+    def next_deadline(self, after: float) -> float:
         """Return the first deadline later than ``after``, on the monotonic clock; inf if none.
 
-        A timer that was put off since it was armed may make the answer too early, never too late.
+        A timer that was put off or released since it was armed may make the answer too early, never
+        too late.
         """
         self._settle()
         first = math.inf
         for key, timer in self._top(after):
-            if key > after:
-                first = min(first, key)
-            elif timer.request is not None and timer.deadline > after:
-                first = min(first, timer.deadline)  # it was put off; its entry lags behind
+            # The entry of a timer that was put off lags behind.
+            deadline = timer.deadline if key <= after else key
+            if deadline > after:
+                first = min(first, deadline)
         return first
 
     def expired(self, deadline: float) -> dict[Any, list[TimerRequest]]:
@@ -198,7 +193,7 @@ class TimerTable:
     def _forget(self, timer: _Timer) -> None:
         """Take out a released timer whose heap entry is gone."""
         timer.key = math.inf
-        timer.entry = -1
+        timer.entry = None
         scopes = self._workers.get(timer.worker_id)
         if scopes is not None and scopes.get(timer.scope_id) is timer:
             del scopes[timer.scope_id]
@@ -214,6 +209,7 @@ class TimerTable:
         heap = []
         for timer in self._armed_timers():
             timer.key = timer.deadline
+            timer.entry = next(self._numbers)
             heap.append((timer.key, timer.entry, timer))
         heapq.heapify(heap)
         self._heap[:] = heap

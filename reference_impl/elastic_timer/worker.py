@@ -57,7 +57,7 @@ def start_time(pid: int) -> int:
     except OSError:
         return UNKNOWN
     # The second field, the program's name, may hold blanks and parentheses: count from its end.
-    return int(line[line.rindex(b")") + 2 :].split()[19])
+    return int(line.rpartition(b")")[2].split()[19])
 
 
 _current = WorkerId(GONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from asyncio import CancelledError
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -188,6 +189,16 @@ def test_guards_each_call_of_a_decorated_function(expires: Any, client: Any) -> 
         "the second call's timer counts from before the call"
     )
     assert client.armed == {}, f"the function has returned, and its timer is armed: {client.calls}"
+
+
+@requirement("EXPIRES-DECORATOR@db302fdd")
+@pytest.mark.parametrize("function", [len, partial(len)], ids=["builtin", "partial"])
+def test_guards_what_is_called_like_a_function(
+    expires: Any, client: Any, function: Callable[[str], int]
+) -> None:
+    guarded = expires(after=60, scope="scope", client=client)(function)
+    assert guarded("four") == 4, "the return value is lost"
+    assert [name for name, *_ in client.calls] == ["acquire", "release"]
 
 
 @requirement("EXPIRES-EXCEPTION@54169dd3")

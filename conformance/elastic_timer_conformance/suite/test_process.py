@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -65,6 +67,53 @@ def test_hung_worker_that_does_not_end_upon_other_signals_is_reaped(
         server=server,
     )
     wait_reaped(hung, "entered", backend)
+
+
+@requirement("PROCESS-REAPS-HUNG@b762ff48")
+def test_reaping_ends_the_process(host: Host, backend: Backend, allowance: Allowance) -> None:
+    with subprocess.Popen(["sleep", "infinity"]) as process:
+        try:
+            reaped = host.call(reap, host.open_server(reaps=None).number, process.pid)
+            status = process.wait(allowance.signal)
+        finally:
+            process.kill()
+    assert reaped is True, f"reaping a process that lives returned {reaped}"
+    assert status == -backend.reap_signal
+
+
+def reap(agent: Agent, server: int, pid: int) -> Any:
+    """In the host: have a server reap a process that it has not heard of; return its answer."""
+    return agent.servers[server]._reap_worker(agent.backend.worker_id(pid))
+
+
+@requirement("PROCESS-REAPS-HUNG@b762ff48")
+def test_a_server_that_is_short_of_descriptors_reaps_in_the_end(
+    host: Host, journal: Journal, backend: Backend
+) -> None:
+    server = host.start_server(MAX_INTERVAL)
+    hung = host.start_worker(func, SOON, journal=journal, server=server)
+    deadline = hung.wait_for("entered")["deadline"]
+    limit = host.call(allow_no_descriptors)
+    try:
+        # Time for several watchdogs to find that they cannot open anything.
+        time.sleep(max(deadline - time.monotonic(), 0) + 3 * MAX_INTERVAL)
+    finally:
+        host.call(allow_descriptors, limit)
+    wait_reaped(hung, "entered", backend)
+
+
+def allow_no_descriptors(agent: Agent) -> int:
+    """In the host: let nothing be opened any more; return what the limit was."""
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, most))
+    return limit
+
+
+def allow_descriptors(agent: Agent, limit: int) -> None:
+    """In the host: take that back."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 @requirement("PROCESS-SPARES-HEALTHY@7f4627e4")

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from elastic_timer_conformance.allowance import Allowance
-from elastic_timer_conformance.backend import Backend
+from elastic_timer_conformance.backend import Backend, NotOffered
 from elastic_timer_conformance.harness.death import Death
 from elastic_timer_conformance.harness.debugger import DebuggerRefusedError, held_by_debugger
 from elastic_timer_conformance.harness.faults import disarm, put_expired, signals_sent
+from elastic_timer_conformance.harness.host import Agent
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.patience import TooSlowError, with_time_enough
 from elastic_timer_conformance.harness.pid_successor import (
@@ -157,6 +158,47 @@ def test_a_process_with_a_dead_workers_id_is_left_alone(
             )
         finally:
             successor.close()
+
+
+@requirement("PROCESS-PID-REUSE@0b9b652a")
+def test_a_process_that_gets_the_id_between_judgement_and_signal_is_left_alone(
+    host: Host, allowance: Allowance
+) -> None:
+    @with_time_enough
+    def check(after: float) -> None:
+        number = host.open_server(reaps=None).number
+        killed = host.call(reap_a_successor, number, allowance.silence)
+        if killed is None:
+            raise TooSlowError
+        assert not killed, (
+            "an innocent process that was given the id of a worker after its timer had been judged "
+            "was killed"
+        )
+
+
+def reap_a_successor(agent: Agent, number: int, silence: float) -> bool | None:
+    """In the host: judge a worker, give its id away, and reap it; return whether that killed.
+
+    None if somebody else got the id first.
+    """
+    server = agent.servers[number]
+    with subprocess.Popen(["sleep", "infinity"]) as worker:
+        worker_id = agent.backend.worker_id(worker.pid)
+        server.register_timers([agent.backend.request(worker_id, "scope", 1.0)])
+        [judged] = server.get_expired_timers(time.time())
+        worker.kill()
+    time.sleep(TWO_TICKS)
+    try:
+        successor = PidSuccessor(worker.pid)
+    except PidTakenError:
+        return None
+    except RefusedError as error:
+        raise NotOffered(f"the kernel does not let the suite choose an id: {error}") from None
+    try:
+        server._reap_worker(judged)
+        return successor.death.wait(silence)
+    finally:
+        successor.close()
 
 
 # A process is known by its start time too, in ticks of the kernel's of 10 ms. Nobody gets through

@@ -151,6 +151,13 @@ def test_get_size(queue: QueueUnderTest, allowance: Allowance) -> None:
 
 
 @requirement("QUEUE-GET-COLLECTS@33619312")
+def test_a_long_gap_does_not_end_the_call(queue: QueueUnderTest, allowance: Allowance) -> None:
+    # Seconds: longer than a queue that looks for other things in between waits at a time.
+    with queue.enqueue_on_interval(3, 0.3):
+        assert numbers(queue.get(3, 1.0 + allowance.signal)) == [0, 1, 2]
+
+
+@requirement("QUEUE-GET-COLLECTS@33619312")
 def test_collects_across_processes(host: Host, journal: Journal, allowance: Allowance) -> None:
     count = 5
     number = host.call(Agent.open_queue)
