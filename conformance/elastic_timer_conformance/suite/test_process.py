@@ -113,7 +113,9 @@ def allow_no_descriptors(agent: Agent) -> int:
 
 def allow_descriptors(agent: Agent, limit: int) -> None:
     """In the host: take that back."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
 
 
 @requirement("PROCESS-SPARES-HEALTHY@7f4627e4")

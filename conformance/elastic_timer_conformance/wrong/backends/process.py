@@ -73,6 +73,22 @@ class LetsHandlersRun(LocalBackend):
     server_class = _LetsHandlersRun
 
 
+class _TakesForGone(LocalTimerServer):
+    def _reap_worker(self, worker_id: int) -> bool:
+        try:
+            os.close(os.open(f"/proc/{worker_id}/stat", os.O_RDONLY))
+        except OSError:
+            return True
+        return super()._reap_worker(worker_id)
+
+
+@breaks("PROCESS-REAPS-HUNG", seen="is alive")
+class TakesForGoneWhatItCannotLookAt(LocalBackend):
+    """A worker that cannot be looked at, for want of a file descriptor, is taken for gone."""
+
+    server_class = _TakesForGone
+
+
 class _Tires(LocalTimerClient):
     """Counts the blocks of default scopes, which are named after a file and a line."""
 

@@ -11,7 +11,7 @@ from elastic_timer import LocalTimerServer
 from elastic_timer.errors import ProtectedWorkerError
 from elastic_timer.exit_watch import ExitWatch
 from elastic_timer.reaper import reap
-from elastic_timer.worker import WorkerId
+from elastic_timer.worker import WorkerId, start_time
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.harness.process_state import (
@@ -128,6 +128,24 @@ class TrustsTheNumber(LocalBackend):
     """Whoever has a worker's id when its timer expires is reaped, whenever it started."""
 
     server_class = _TrustsTheNumber
+
+
+class _LooksOnceAWatchdog(LocalTimerServer):
+    def _run_watchdog(self) -> None:
+        for worker_id in list(self._workers.values()):
+            if start_time(worker_id) != worker_id.start_time:
+                self._forget(worker_id)
+        super()._run_watchdog()
+
+    def _reap_worker(self, worker_id: int) -> bool:
+        return reap(int(worker_id), self._reap_signal)
+
+
+@breaks("PROCESS-PID-REUSE", seen="given the id of a worker after its timer had been judged")
+class LooksOnceAWatchdog(LocalBackend):
+    """Who has a worker's id is looked up before a watchdog, and not when the signal is sent."""
+
+    server_class = _LooksOnceAWatchdog
 
 
 # Workers in odd states --------------------------------------------------------------------------
