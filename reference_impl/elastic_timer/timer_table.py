@@ -22,7 +22,7 @@ from .clock import SYSTEM_CLOCK, Clock, Instant
 
 __all__ = ["TimerTable"]
 
-_COMPACT_ABOVE = 1024
+_COMPACT_ABOVE = 256
 """Heap entries that outnumber armed timers two to one are swept out, but not below this size,
 where they are cheaper to keep than to count."""
 

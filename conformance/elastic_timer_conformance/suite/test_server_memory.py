@@ -15,12 +15,12 @@ from elastic_timer_conformance.harness.watched import WatchedServer
 from elastic_timer_conformance.requirement import requirement
 
 # How many timers come to an end, so many at a time.
-OVER = 20_000
+OVER = 4_000
 AT_A_TIME = 200
 
 # Blocks of memory, each an object or a part of one. Not even one for each timer that is over: an
 # index that tidies up late may keep what it has not tidied up yet, but not all.
-ALLOWED = 15_000
+ALLOWED = 3_000
 
 # No process has a number as high as this one or above (see PID_MAX_LIMIT in the kernel).
 NOBODY = 1 << 22

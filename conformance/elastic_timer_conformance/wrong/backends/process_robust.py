@@ -11,7 +11,7 @@ from elastic_timer import LocalTimerServer
 from elastic_timer.errors import ProtectedWorkerError
 from elastic_timer.exit_watch import ExitWatch
 from elastic_timer.reaper import reap
-from elastic_timer.worker import WorkerId, start_time
+from elastic_timer.worker import GONE, WorkerId, start_time
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.harness.process_state import (
@@ -25,10 +25,14 @@ from elastic_timer_conformance.wrong.breach import breaks
 # Workers that are not there any more ------------------------------------------------------------
 
 
+def _never_met(worker_id: WorkerId) -> bool:
+    """Whether a worker was gone already when its first request was read."""
+    return worker_id.start_time == GONE
+
+
 class _SeesNoExit(ExitWatch):
     def exited(self) -> list[WorkerId]:
-        super().exited()
-        return []
+        return list(filter(_never_met, super().exited()))
 
 
 class _KeepsTimersOfTheDead(LocalTimerServer):
@@ -108,7 +112,8 @@ class _SeesExitsLate(ExitWatch):
 
     def exited(self) -> list[WorkerId]:
         now = time.monotonic()
-        self._late += [(now + 3, worker_id) for worker_id in super().exited()]
+        self._late += [(now + 3 * (not _never_met(each)), each) for each in super().exited()]
+        self._late.sort()
         told = [worker_id for moment, worker_id in self._late if moment <= now]
         del self._late[: len(told)]
         return told
