@@ -75,7 +75,7 @@ class EqualWhateverTheTime(_OwnRequests):
         return elastic_timer_with(TimerRequest=_EqualWhateverTheTime)
 
 
-@breaks("REQUEST-EQUALITY", seen="!= (1, 'scope', 1.5)")
+@breaks("REQUEST-EQUALITY", seen="!= (4711, 'scope', 1.5)")
 class EqualToATuple(_OwnRequests):
     """A request equals the tuple of its fields."""
 
