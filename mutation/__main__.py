@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import review, table
+from . import kills, review, table
 from .copies import CopyError, changed_files, find_commit
 from .mutant import Fate
 from .progress import Progress
@@ -31,7 +31,9 @@ _SHOWN = _ROOT / "docs" / "data" / "mutation.json"
 
 EPILOGUE = f"""\
 A run may be interrupted at any time; the next one goes on where it stopped. It is about the commit
-that the session was begun with, until --again begins a new one with the last commit.
+that the session was begun with, until --again begins a new one with the last commit. What has
+been killed is kept in {kills.KILLED.relative_to(_ROOT)}, and stays killed as long as its module
+is the same.
 
 A survivor that means something has to be killed by a new test; any other one is entered in
 {review.REVIEWED.relative_to(_ROOT)}, with the reason.
@@ -58,7 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _begin(session, commit)
         elif session.commit != commit:
             _tell(f"going on with commit {session.commit[:12]}; --again takes the last commit")
-        _try_out(session, _chosen(session, options), options.jobs)
+        try:
+            _try_out(session, _chosen(session, options), options.jobs)
+        finally:
+            known = kills.read()
+            session.remember(known)
+            known.write()
         results = session.results(time.strftime("%Y-%m-%d", time.gmtime()), _command(arguments))
         if options.output:
             save(results, options.output)
@@ -81,7 +88,7 @@ def _begin(session: Session, commit: str) -> None:
     if changed:
         _tell(f"note: {len(changed)} changed files are taken as they were committed: {changed[0]}…")
     _tell("looking for all mutants, which takes a minute")
-    session.create(_ROOT, commit, TARGETS)
+    session.create(_ROOT, commit, TARGETS, kills.read())
 
 
 def _chosen(session: Session, options: argparse.Namespace) -> list[Task]:
@@ -161,8 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="HEAD",
         metavar="COMMIT",
-        help="begin anew, with this commit or the last one; what was killed in a module that is "
-        "still the same stays killed",
+        help="begin anew, with this commit or the last one",
     )
     parser.add_argument(
         "--output",

@@ -26,6 +26,7 @@ from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResul
 
 from .annotations import annotation_spans, is_within
 from .copies import take_snapshot
+from .kills import Kills, Place, digest_of
 from .mutant import Change, Fate, Mutant, change_in
 from .results import Module, Results, Survivor
 from .targets import CONTROLS, TARGETS, path_of
@@ -73,13 +74,11 @@ class Session:
         """The commit that the mutants are of."""
         return str(self._read()["commit"])
 
-    def create(self, project: Path, commit: str, modules: Iterable[str]) -> None:
+    def create(self, project: Path, commit: str, modules: Iterable[str], kills: Kills) -> None:
         """Begin anew, with the mutants of a commit.
 
-        What an earlier session has killed is taken over, where the module is the same: the suite
-        is expected to get better. Whatever survived is tried again.
+        What is known to be killed is taken over. Whatever survived is tried again.
         """
-        killed = self._known_kills() if self.exists else {}
         self.close()
         if self._folder.exists():
             shutil.rmtree(self._folder)
@@ -94,9 +93,10 @@ class Session:
         self._skip(sources, mutated)
         for item in self._db.pending_work_items:
             if item.mutations:
-                known = killed.get((sources[_module(item)], tuple(changes[item.job_id])))
-                if known is not None:
-                    self.keep(item.job_id, known)
+                module, *place = changes[item.job_id]
+                killer = kills.killer(module, digest_of(sources[module]), _place_in(place))
+                if killer is not None:
+                    self.keep(item.job_id, _killed_by(killer))
         self._about.write_text(json.dumps({"commit": commit, "changes": changes}), "utf-8")
 
     def _skip(self, sources: Mapping[str, str], mutated: Mapping[str, str]) -> None:
@@ -113,15 +113,13 @@ class Session:
         for fate, names in skipped.items():
             self._db.set_multiple_results(names, WorkResult(WorkerOutcome.SKIPPED, output=fate))
 
-    def _known_kills(self) -> dict[tuple[str, tuple[Any, ...]], WorkResult]:
-        """Return the results of what was killed, by the module's source and the change."""
+    def remember(self, kills: Kills) -> None:
+        """Add what has been killed so far to what is known."""
         changes = self._read()["changes"]
-        found = {}
-        for item, result in self._db.completed_work_items:
-            if item.mutations and result.test_outcome is TestOutcome.KILLED:
-                source = Path(item.mutations[0].module_path).read_text("utf-8")
-                found[source, tuple(changes[item.job_id])] = result
-        return found
+        for task, test in self.killed():
+            module, *place = changes[task.item.job_id]
+            source = (self.snapshot / path_of(module)).read_text("utf-8")
+            kills.add(module, digest_of(source), _place_in(place), test)
 
     def pending(self) -> list[Task]:
         """Return what has not been tried yet, in random order."""
@@ -205,6 +203,15 @@ def _module_of(name: str, mutants: Sequence[Mutant]) -> Module:
 def versions() -> dict[str, str]:
     """Return the versions of what takes part."""
     return {name: metadata.version(name) for name in ("elastic-timer", "cosmic-ray", "pytest")}
+
+
+def _place_in(parts: Sequence[Any]) -> Place:
+    line, mutant, occurrence = parts
+    return line, mutant, occurrence
+
+
+def _killed_by(test: str) -> WorkResult:
+    return WorkResult(WorkerOutcome.NORMAL, output=test, test_outcome=TestOutcome.KILLED)
 
 
 def _controls() -> Iterator[WorkItem]:
