@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .mutant import Change
+
 __all__ = ["KILLED", "Kills", "digest_of", "read"]
 
 KILLED = Path(__file__).parent / "killed.json"
-
-Place = tuple[str, str, int]
-"""The line, what it was changed to, and which of several such changes it is."""
 
 
 def digest_of(source: str) -> str:
@@ -32,18 +31,18 @@ def digest_of(source: str) -> str:
 class Kills:
     """By module: the digest of its source, and the test that has killed each mutant."""
 
-    modules: dict[str, tuple[str, dict[Place, str]]] = field(default_factory=dict)
+    modules: dict[str, tuple[str, dict[Change, str]]] = field(default_factory=dict)
 
-    def add(self, module: str, digest: str, place: Place, test: str) -> None:
-        """Remember one; what is known of another source of the module is forgotten."""
-        if self.modules.get(module, ("", {}))[0] != digest:
-            self.modules[module] = digest, {}
-        self.modules[module][1][place] = test
+    def add(self, change: Change, digest: str, test: str) -> None:
+        """Remember one; what is known of another source of its module is forgotten."""
+        if self.modules.get(change.module, ("", {}))[0] != digest:
+            self.modules[change.module] = digest, {}
+        self.modules[change.module][1][change] = test
 
-    def killer(self, module: str, digest: str, place: Place) -> str | None:
+    def killer(self, change: Change, digest: str) -> str | None:
         """Return the test that has killed a mutant of just this source, if it is known."""
-        known, tests = self.modules.get(module, ("", {}))
-        return tests.get(place) if known == digest else None
+        known, tests = self.modules.get(change.module, ("", {}))
+        return tests.get(change) if known == digest else None
 
     def write(self, path: Path = KILLED) -> None:
         """Write them down, a line each."""
@@ -54,8 +53,10 @@ class Kills:
         path.write_text("{\n" + ",\n".join(modules) + "\n}\n", "utf-8")
 
 
-def _lines(tests: Mapping[Place, str]) -> str:
-    entries = ([*place, test] for place, test in sorted(tests.items()))
+def _lines(tests: Mapping[Change, str]) -> str:
+    entries = sorted(
+        [each.line, each.mutant, each.occurrence, test] for each, test in tests.items()
+    )
     return ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
 
 
@@ -65,9 +66,11 @@ def read(path: Path = KILLED) -> Kills:
         return Kills()
     document: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text("utf-8"))
     return Kills(
-        {name: (each["source"], _places(each["killed"])) for name, each in document.items()}
+        {
+            module: (
+                each["source"],
+                {Change(module, *change): test for *change, test in each["killed"]},
+            )
+            for module, each in document.items()
+        }
     )
-
-
-def _places(entries: Iterable[Sequence[Any]]) -> dict[Place, str]:
-    return {(line, mutant, occurrence): test for line, mutant, occurrence, test in entries}

@@ -26,7 +26,7 @@ from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResul
 
 from .annotations import annotation_spans, is_within
 from .copies import take_snapshot
-from .kills import Kills, Place, digest_of
+from .kills import Kills, digest_of
 from .mutant import Change, Fate, Mutant, change_in
 from .results import Module, Results, Survivor
 from .targets import CONTROLS, TARGETS, path_of
@@ -93,8 +93,8 @@ class Session:
         self._skip(sources, mutated)
         for item in self._db.pending_work_items:
             if item.mutations:
-                module, *place = changes[item.job_id]
-                killer = kills.killer(module, digest_of(sources[module]), _place_in(place))
+                change = Change(*changes[item.job_id])
+                killer = kills.killer(change, digest_of(sources[change.module]))
                 if killer is not None:
                     self.keep(item.job_id, _killed_by(killer))
         self._about.write_text(json.dumps({"commit": commit, "changes": changes}), "utf-8")
@@ -117,9 +117,9 @@ class Session:
         """Add what has been killed so far to what is known."""
         changes = self._read()["changes"]
         for task, test in self.killed():
-            module, *place = changes[task.item.job_id]
-            source = (self.snapshot / path_of(module)).read_text("utf-8")
-            kills.add(module, digest_of(source), _place_in(place), test)
+            change = Change(*changes[task.item.job_id])
+            source = (self.snapshot / path_of(change.module)).read_text("utf-8")
+            kills.add(change, digest_of(source), test)
 
     def pending(self) -> list[Task]:
         """Return what has not been tried yet, in random order."""
@@ -203,11 +203,6 @@ def _module_of(name: str, mutants: Sequence[Mutant]) -> Module:
 def versions() -> dict[str, str]:
     """Return the versions of what takes part."""
     return {name: metadata.version(name) for name in ("elastic-timer", "cosmic-ray", "pytest")}
-
-
-def _place_in(parts: Sequence[Any]) -> Place:
-    line, mutant, occurrence = parts
-    return line, mutant, occurrence
 
 
 def _killed_by(test: str) -> WorkResult:

@@ -6,33 +6,36 @@ from pathlib import Path
 
 from mutation import kills
 from mutation.kills import Kills, digest_of
+from mutation.mutant import Change
 
-PLACE = ("a < b", "a <= b", 1)
+CHANGE = Change("clock", "a < b", "a <= b")
+ANOTHER = Change("clock", "a < b", "a > b")
+ELSEWHERE = Change("api", "a < b", "a <= b")
 SOURCE, OTHER = digest_of("a < b"), digest_of("a < b\n")
 
 
 def known() -> Kills:
     found = Kills()
-    found.add("clock", SOURCE, PLACE, "test_before")
-    found.add("clock", SOURCE, ("a < b", 'a == "b\\n"', 2), "test_equal")
-    found.add("api", OTHER, PLACE, "test_other")
+    found.add(CHANGE, SOURCE, "test_before")
+    found.add(Change("clock", "a < b", 'a == "b\\n"', 2), SOURCE, "test_equal")
+    found.add(ELSEWHERE, OTHER, "test_other")
     return found
 
 
 def test_a_kill_is_known_of_the_same_module_only() -> None:
     found = known()
-    assert found.killer("clock", SOURCE, PLACE) == "test_before"
-    assert found.killer("clock", OTHER, PLACE) is None
-    assert found.killer("clock", SOURCE, ("a < b", "a > b", 1)) is None
-    assert found.killer("expires", SOURCE, PLACE) is None
+    assert found.killer(CHANGE, SOURCE) == "test_before"
+    assert found.killer(CHANGE, OTHER) is None
+    assert found.killer(ANOTHER, SOURCE) is None
+    assert found.killer(Change("expires", "a < b", "a <= b"), SOURCE) is None
 
 
 def test_what_is_known_of_an_older_module_is_forgotten() -> None:
     found = known()
-    found.add("clock", OTHER, ("a < b", "a > b", 1), "test_after")
-    assert found.killer("clock", SOURCE, PLACE) is None
-    assert found.killer("clock", OTHER, ("a < b", "a > b", 1)) == "test_after"
-    assert found.killer("api", OTHER, PLACE) == "test_other"
+    found.add(ANOTHER, OTHER, "test_after")
+    assert found.killer(CHANGE, SOURCE) is None
+    assert found.killer(ANOTHER, OTHER) == "test_after"
+    assert found.killer(ELSEWHERE, OTHER) == "test_other"
 
 
 def test_kills_are_read_as_they_were_written(tmp_path: Path) -> None:
