@@ -7,7 +7,7 @@ import logging
 import os
 import select
 
-from .worker import WorkerId, start_time
+from .worker import UNKNOWN, WorkerId, start_time
 
 __all__ = ["ExitWatch"]
 
@@ -37,7 +37,8 @@ class ExitWatch:
         except (AttributeError, OSError) as error:
             logger.debug("the exit of worker %d cannot be watched: %s", worker_id, error)
             return
-        if start_time(worker_id) != worker_id.start_time:
+        # Where it cannot be told, for want of a descriptor, it is not taken for gone.
+        if start_time(worker_id) not in (UNKNOWN, worker_id.start_time):
             os.close(pidfd)
             self._already_gone.append(worker_id)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 
@@ -41,6 +42,32 @@ def test_a_process_that_took_over_the_pid_does_not_pass_for_the_worker():
     watch = ExitWatch()
     watch.watch(WorkerId(os.getpid(), 1))
     assert watch.exited() == [os.getpid()]
+
+
+def test_a_worker_that_cannot_be_looked_at_is_not_taken_for_gone(wait_until):
+    watch = ExitWatch()
+    first, second = (subprocess.Popen(["sleep", "600"]) for _ in range(2))
+    try:
+        watch.watch(worker_of(first))
+        worker_id = worker_of(second)
+        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.open(os.devnull, os.O_RDONLY)
+        os.close(lowest)
+        # One descriptor is left: for the process, and not for what is to be read of it.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, most))
+        try:
+            watch.watch(worker_id)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+        assert watch.exited() == []
+        second.kill()
+        seen: list[WorkerId] = []
+        wait_until(lambda: seen.extend(watch.exited()) or seen, "the exit to be told")
+        assert seen == [second.pid]
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
 
 
 def test_it_gives_its_descriptors_back():
