@@ -111,7 +111,10 @@ def _table_of_this_process(directory: Path) -> WorkerTable:
             worker_id = current_worker()
             try:
                 table = WorkerTable(directory, worker_id, lambda: bell.ring(worker_id))
-            except FileNotFoundError:
+            except OSError as error:
+                bell.close()
+                if not isinstance(error, FileNotFoundError):
+                    raise
                 raise ServerUnavailableError(
                     errno.ENOENT, f"the timer server's directory {directory} is not there"
                 ) from None

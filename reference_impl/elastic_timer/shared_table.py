@@ -22,6 +22,10 @@ server reads a word that it acts on twice all the same.
 
 from __future__ import annotations
 
+import mmap
+import os
+from pathlib import Path
+
 from .worker import WorkerId
 
 __all__ = [
@@ -35,6 +39,7 @@ __all__ = [
     "SCOPE_STRIDE",
     "USED",
     "MalformedTableError",
+    "make_table",
     "table_name",
     "worker_of",
 ]
@@ -56,6 +61,27 @@ SCOPES_AT = MAPPED
 
 class MalformedTableError(ValueError):
     """A file is no table; it is reported and left alone (QUEUE-MALFORMED)."""
+
+
+def make_table(path: Path) -> tuple[int, mmap.mmap]:
+    """Make the file of a table, all zeros, and map its words.
+
+    Returns:
+        The file's descriptor, and the mapping.
+
+    Raises:
+        OSError: there is no such directory, or no room in it; nothing is left behind.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.truncate(fd, MAPPED)
+        # Memory that is not there would be a SIGBUS when it is written to.
+        os.posix_fallocate(fd, 0, 8 * FIRST_SLOT)
+        return fd, mmap.mmap(fd, MAPPED)
+    except OSError:
+        os.close(fd)
+        path.unlink()
+        raise
 
 
 def table_name(worker_id: WorkerId) -> str:

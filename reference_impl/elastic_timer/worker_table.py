@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
 import os
 import struct
 import sys
@@ -22,12 +21,12 @@ from .shared_table import (
     BOUND,
     FIRST_SLOT,
     FORMAT,
-    MAPPED,
     MAX_SCOPE_BYTES,
     MAX_SLOTS,
     SCOPE_STRIDE,
     SCOPES_AT,
     USED,
+    make_table,
     table_name,
 )
 from .slot import Acquired, Holders, Lent, Slot, parked
@@ -72,10 +71,7 @@ class WorkerTable:
         self._ring = ring
         path = directory / table_name(worker_id)
         unfinished = directory / f".{path.name}"
-        self._fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        os.truncate(self._fd, MAPPED)
-        self._reserve(0, 8 * FIRST_SLOT)
-        self._mapping = mmap.mmap(self._fd, MAPPED)
+        self._fd, self._mapping = make_table(unfinished)
         self._words = memoryview(self._mapping).cast("d")
         self._words[0] = FORMAT
         self._words[BOUND] = math.inf
@@ -286,15 +282,13 @@ class WorkerTable:
             )
         if self._used == self._reserved:
             end = self._used + _GROWTH
-            self._reserve(8 * (FIRST_SLOT + 2 * self._used), 16 * _GROWTH)
+            start = 8 * (FIRST_SLOT + 2 * self._used)
+            os.posix_fallocate(self._fd, start, 16 * _GROWTH)
             self._reserved = max(self._reserved, end)
         # A signal handler that needs a slot runs before or after these two lines.
         slot = self._used
         self._used = slot + 1
         return FIRST_SLOT + 2 * slot
-
-    def _reserve(self, offset: int, length: int) -> None:
-        os.posix_fallocate(self._fd, offset, length)
 
 
 _OPERATIONS = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -55,6 +56,32 @@ def test_an_unrelated_process_needs_only_the_directory(directory):
     with SharedMemoryTimerServer(directory):
         process = subprocess.run([sys.executable, "-c", code, directory], timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def no_room():
+    """No file can be as long as a table, until the test ends or calls what this gives."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def make_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield make_room
+    make_room()
+
+
+def test_a_table_for_which_there_is_no_room_leaves_nothing_behind(directory, no_room):
+    with SharedMemoryTimerServer(directory):
+        before = set(os.listdir(directory)), len(os.listdir("/proc/self/fd"))
+        client = SharedMemoryTimerClient(directory)
+        for _ in range(3):
+            with pytest.raises(OSError, match="File too large"):
+                client.acquire("scope", time.time() + 60)
+        assert before == (set(os.listdir(directory)), len(os.listdir("/proc/self/fd")))
+        no_room()
+        client.acquire("scope", time.time() + 60)
+        client.release("scope")
 
 
 def serve(directory, ready) -> None:

@@ -348,15 +348,15 @@ def test_a_dropped_timer_does_not_hold_the_bound_back(table, reader):
 
 def test_a_signal_handler_in_the_middle_of_claiming_a_slot_gets_another(table, reader, monkeypatch):
     """As if a handler ran while the memory for new slots is being reserved."""
-    reserve = table._reserve
+    reserve = os.posix_fallocate
 
-    def reserve_and_be_interrupted(offset, length):
-        monkeypatch.setattr(table, "_reserve", reserve)
-        reserve(offset, length)
+    def reserve_and_be_interrupted(fd, offset, length):
+        monkeypatch.setattr(os, "posix_fallocate", reserve)
+        reserve(fd, offset, length)
         for name in range(_GROWTH):
             table.arm(f"handler's {name}", at(9.0))
 
-    monkeypatch.setattr(table, "_reserve", reserve_and_be_interrupted)
+    monkeypatch.setattr(os, "posix_fallocate", reserve_and_be_interrupted)
     table.arm("interrupted", at(7.0))
     armed = reader.armed()
     assert len(armed) == len(dict(armed)) == _GROWTH + 1
