@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -104,8 +105,9 @@ def fuzz(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests of the specification, the reference implementation, the suite and the docs."""
     session.install("-e", ".[test,docs]")
-    # Most tests wait for processes most of the time. A file's tests share what they set up.
-    side_by_side = ("--numprocesses=auto", "--dist=loadfile")
+    # Most tests wait for processes most of the time, so each core has time for two. A file's tests
+    # share what they set up.
+    side_by_side = (f"--numprocesses={2 * len(os.sched_getaffinity(0))}", "--dist=loadfile")
     session.run("python", "-m", "pytest", *side_by_side, *session.posargs)
 
 

@@ -36,7 +36,7 @@ __all__ = ["main"]
 ENOUGH = 600.0
 
 # How many are tried again alone: if more than these have problems, it is not that now and then a
-# test comes too late on a machine on which eight runs of the suite compete.
+# test comes too late on a machine on which a dozen runs of the suite compete.
 AGAIN = 6
 
 DESCRIPTION = """\
@@ -192,8 +192,8 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs",
         type=positive,
         metavar="N",
-        # Tests mostly wait, so one core has time for four.
-        default=4 * len(os.sched_getaffinity(0)),
+        # Tests mostly wait, so one core has time for six.
+        default=6 * len(os.sched_getaffinity(0)),
         help="how many to try out at once (default: %(default)s)",
     )
     parser.add_argument(
