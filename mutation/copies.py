@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["PACKAGES", "CopyError", "changed_files", "find_commit", "make_copy", "take_snapshot"]
 
-PACKAGES = ("spec", "reference_impl", "conformance")
+PACKAGES = ("spec", "reference_impl", "conformance", "docs/examples")
 """What is copied: all that a run of the suite needs, and nothing that could take its place."""
 
 

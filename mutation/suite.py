@@ -26,9 +26,13 @@ _TEST_TIMEOUT = 60
 """Seconds for one test. Alone, the longest takes a tenth of this; one that hangs is a mutant's
 doing."""
 
-_LEFT_OUT = {"local-mp-queue": "flooded_server"}
-"""By backend, tests that are not run. To flood a `multiprocessing.Queue` takes a minute, and says
-more of the queue than of who reads it."""
+_OPTIONS = {
+    # To flood such a queue takes a minute, and says more of the queue than of who reads it.
+    "local-mp-queue": ("-k", "not flooded_server"),
+    # It claims no more, and says so.
+    "socket_backend:SocketBackend": ("--profile=core",),
+}
+"""By backend, what is run of the suite, where it is not all."""
 
 _EXAMPLES = 5
 """Sequences of steps for each test that compares the backend with the model: a quarter of what it
@@ -135,10 +139,9 @@ class Suite:
 
 def suite_command(backend: str) -> Sequence[str]:
     """Return the command that runs the suite, as the plugin asks for."""
-    left_out = _LEFT_OUT.get(backend)
     return [
         *(sys.executable, "-m", "elastic_timer_conformance", f"--backend={backend}", "-q"),
         *("-p", "mutation.warm", "-p", "no:cacheprovider", f"--timeout={_TEST_TIMEOUT}"),
         f"--examples={_EXAMPLES}",
-        *(("-k", f"not {left_out}") if left_out else ()),
+        *_OPTIONS.get(backend, ()),
     ]

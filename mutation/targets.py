@@ -10,13 +10,18 @@ PACKAGE = "reference_impl/elastic_timer"
 
 _LOCAL = ("local",)
 
+# Reads a multiprocessing.Queue, by a class of its own, and whatever somebody has put in there.
+_QUEUE = "local-mp-queue"
+
+# The example of the documentation: a server that leaves to its base class what it can.
+_EXAMPLE = "socket_backend:SocketBackend"
+
 TARGETS: Mapping[str, Sequence[str]] = {
     "expires": _LOCAL,
     "blocks": _LOCAL,
-    "timer_table": _LOCAL,
-    "api": _LOCAL,
-    # A multiprocessing.Queue is read by its own class here, which `local` has no use for.
-    "local_timer": ("local", "local-mp-queue"),
+    "timer_table": (*_LOCAL, _QUEUE),
+    "api": (*_LOCAL, _EXAMPLE),
+    "local_timer": (*_LOCAL, _QUEUE),
     "process_server": _LOCAL,
     "watchdog_loop": _LOCAL,
     "worker": _LOCAL,
@@ -32,7 +37,7 @@ TIMEOUT = 1800.0
 others may keep the machine busy. A test that hangs is ended long before; this is for what hangs
 outside of a test."""
 
-CONTROLS: Mapping[str, int] = {"local": 20, "local-mp-queue": 5}
+CONTROLS: Mapping[str, int] = {"local": 20, _QUEUE: 5, _EXAMPLE: 5}
 """How often each backend is judged unmutated in between. A suite that fails for no reason once in
 ten runs is noticed by twenty with a probability of nearly nine in ten."""
 

@@ -38,7 +38,12 @@ SOCKET = "MUTATION_SOCKET"
 _FAILED = Path(".failed-test")
 """Where the first test that fails is named, in the copy that is judged."""
 
-_ANEW = ("elastic_timer.", "elastic_timer_conformance.backends.")
+_ANEW = (
+    "elastic_timer.",
+    "elastic_timer_conformance.backends.",
+    "socket_backend.",
+    "socket_timer.",
+)
 """What is imported anew: the implementation, and all that imports it."""
 
 

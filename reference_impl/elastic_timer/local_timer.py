@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 _WAKE_INTERVAL = 0.25
 """Seconds for which a ``multiprocessing.Queue``, which cannot be woken, is waited for at a time."""
 
-_PAUSE_AFTER_ERROR = 0.1
-"""Seconds before a queue that gave nothing but errors is read again."""
+_PAUSE = 0.1
+"""Seconds before a queue that gave nothing, which may be nothing but errors, is read again."""
 
 
 class _Sink(Protocol):
@@ -102,7 +102,6 @@ class MultiprocessingRequestQueue(RequestQueue):
         """Return up to ``size`` requests: as soon as there are that many, or after ``timeout``."""
         deadline = time.monotonic() + timeout
         requests: list[TimerRequest] = []
-        malformed = False
         # What is malformed takes the place of a request, so that a queue that always raises, a
         # closed one for instance, ends this loop.
         for _ in range(size):
@@ -112,11 +111,10 @@ class MultiprocessingRequestQueue(RequestQueue):
                 break
             except Exception as error:
                 # Unpickling what somebody has put may raise anything (QUEUE-MALFORMED).
-                malformed = True
                 self.on_malformed(f"skipped what cannot be unpickled: {error!r:.200}")
-        if malformed and not requests:
-            # Nor may such a queue keep the processor busy.
-            time.sleep(min(_PAUSE_AFTER_ERROR, _left(deadline)))
+        if not requests:
+            # A queue that always raises may not keep the processor busy either.
+            time.sleep(min(_PAUSE, _left(deadline)))
         self._woken = False
         return requests
 
@@ -132,7 +130,7 @@ class MultiprocessingRequestQueue(RequestQueue):
                     raise
 
     def wake(self) -> None:
-        """Make a waiting ``get`` return within a quarter of a second."""
+        """Make a waiting ``get`` return within half a second."""
         self._woken = True
 
 

@@ -22,9 +22,9 @@ from .clock import SYSTEM_CLOCK, Clock, Instant
 
 __all__ = ["TimerTable"]
 
-_COMPACT_ABOVE = 256
-"""Heap entries that outnumber armed timers two to one are swept out, but not below this size,
-where they are cheaper to keep than to count."""
+_SWEEP_AFTER = 256
+"""After so many entries, or as many as there are armed timers, the heap is rid of those that are
+left over: seldom enough to cost next to nothing, and as many are nothing to keep."""
 
 
 class _Timer:
@@ -52,13 +52,14 @@ class TimerTable:
         clock: converts the expiration time of a request that does not bring its deadline along.
     """
 
-    __slots__ = ("_armed", "_clock", "_heap", "_numbers", "_workers")
+    __slots__ = ("_armed", "_clock", "_heap", "_numbers", "_pushed", "_workers")
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._workers: dict[Any, dict[str, _Timer]] = {}
         self._heap: list[tuple[float, int, _Timer]] = []
         self._numbers = itertools.count()
+        self._pushed = 0  # since the heap was swept
         self._armed = 0
 
     def __len__(self) -> int:
@@ -133,13 +134,9 @@ class TimerTable:
         too late.
         """
         self._settle()
-        first = math.inf
-        for key, timer in self._top(after):
-            # The entry of a timer that was put off lags behind.
-            deadline = timer.deadline if key <= after else key
-            if deadline > after:
-                first = min(first, deadline)
-        return first
+        # The entry of a timer that was put off lags behind its deadline.
+        found = (time for key, timer in self._top(after) for time in (key, timer.deadline))
+        return min((time for time in found if time > after), default=math.inf)
 
     def expired(self, deadline: float) -> dict[Any, list[TimerRequest]]:
         """Return the expired timers by worker, those with a deadline ≤ ``deadline``.
@@ -172,8 +169,9 @@ class TimerTable:
         timer.entry = next(self._numbers)
         timer.key = timer.deadline
         heapq.heappush(self._heap, (timer.key, timer.entry, timer))
-        if len(self._heap) > _COMPACT_ABOVE + 2 * self._armed:
-            self._compact()
+        self._pushed += 1
+        if self._pushed > max(_SWEEP_AFTER, self._armed):
+            self._sweep()
 
     def _settle(self) -> None:
         """Put the top of the heap right, until it is an armed timer at its own deadline."""
@@ -200,8 +198,9 @@ class TimerTable:
             if not scopes:
                 del self._workers[timer.worker_id]
 
-    def _compact(self) -> None:
+    def _sweep(self) -> None:
         """Rebuild the heap from the armed timers; called so seldom that a push stays O(log n)."""
+        self._pushed = 0
         for scopes in list(self._workers.values()):
             for timer in list(scopes.values()):
                 if timer.request is None:

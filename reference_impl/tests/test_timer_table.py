@@ -7,7 +7,7 @@ import math
 import pytest
 from elastic_timer.api import TimerRequest
 from elastic_timer.clock import Instant
-from elastic_timer.timer_table import _COMPACT_ABOVE, TimerTable
+from elastic_timer.timer_table import _SWEEP_AFTER, TimerTable
 from elastic_timer.worker import WorkerId
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -81,8 +81,8 @@ class TableAgainstScan(RuleBasedStateMachine):
         self.scan = {key: r for key, r in self.scan.items() if key[0] != worker}
 
     @rule()
-    def compact(self):
-        self.table._compact()
+    def sweep(self):
+        self.table._sweep()
 
     @rule(deadline=DEADLINES)
     def expired_by_deadline(self, deadline):
@@ -137,11 +137,11 @@ def test_entering_one_block_again_and_again_does_not_grow_the_heap():
 
 def test_scopes_that_never_come_back_do_not_grow_the_table_without_bound():
     table = TimerTable()
-    for step in range(10 * _COMPACT_ABOVE):
+    for step in range(10 * _SWEEP_AFTER):
         scope = f"step {step}"
         take(table, 11, TimerRequest(11, scope, at(1e6)), release(11, scope))
-    assert len(table._heap) <= _COMPACT_ABOVE + 2
-    assert sum(map(len, table._workers.values())) <= _COMPACT_ABOVE + 2
+    assert len(table._heap) <= _SWEEP_AFTER + 2
+    assert sum(map(len, table._workers.values())) <= _SWEEP_AFTER + 2
 
 
 def test_a_plain_expiration_time_is_converted_when_it_is_armed(clock):

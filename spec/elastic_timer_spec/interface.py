@@ -65,6 +65,8 @@ class TimerRequest(Protocol):
 class RequestQueue(Protocol[ReceivedRequest]):
     """The server's end of the transport: one consumer, many producers in other processes.
 
+    A subclass defines both methods (SERVER-COMPLETE).
+
     Meets QUEUE-ORDER, QUEUE-EXACTLY-ONCE, QUEUE-KILLED-PRODUCER, QUEUE-STALLED-PRODUCER,
     QUEUE-MALFORMED, QUEUE-BACKPRESSURE and SECURITY-NO-CODE, besides what its methods name.
     """
@@ -89,6 +91,8 @@ class MultiprocessingRequestQueue(RequestQueue[ReceivedRequest], Protocol[Receiv
 
 class TimerClient(Protocol):
     """The worker's side: sets and releases the timers of the process that it is used in.
+
+    A subclass defines both methods (SERVER-COMPLETE).
 
     Meets CLIENT-SCOPES-INDEPENDENT, CLIENT-WORKERS-INDEPENDENT, CLIENT-FORK, CLIENT-THREADS,
     CLIENT-UNAVAILABLE, PROCESS-START-METHODS, SECURITY-PERMISSIONS and SECURITY-IDENTITY,
@@ -117,7 +121,8 @@ class TimerServer(Protocol[Request]):
     """Keeps the timers and reaps every worker that lets one expire.
 
     The methods from `register_timers` to `_reap_worker` are what a backend of one's own
-    overrides; their names are part of the interface though one starts with an underscore.
+    defines (SERVER-COMPLETE); their names are part of the interface though one starts with an
+    underscore.
     """
 
     def __init__(
@@ -125,8 +130,9 @@ class TimerServer(Protocol[Request]):
     ) -> None:
         """Make a server that is not started.
 
-        It reads `request_queue`, waits at most `max_interval` seconds in one watchdog, and
-        `daemon` tells whether the interpreter may exit while it runs.
+        It reads `request_queue`, waits at most `max_interval` seconds in one watchdog
+        (SERVER-INVALID), and `daemon` tells whether the interpreter may exit while it runs
+        (SERVER-DAEMON).
         """
 
     def register_timers(self, timer_requests: list[Request]) -> None:

@@ -53,7 +53,7 @@ class LocalBackend(Backend):
 
     def make_server(self, max_interval: float, **options: Any) -> Any:
         """Return a server that is not started."""
-        return self.server_class(self.make_queue(), max_interval, **options)
+        return self.server_class(self.make_queue(), max_interval=max_interval, **options)
 
     def open_queue(self) -> OpenQueue:
         pipe = self.make_queue()

@@ -80,6 +80,12 @@ class TorchLocalBackend(Backend):
             source(LocalTimerClient.acquire),
         ),
         Deviation(
+            "SERVER-INVALID",
+            "max_interval is not checked: with zero, a negative number, NaN or infinity the "
+            "watchdog runs without a pause",
+            source(LocalTimerServer.__init__),
+        ),
+        Deviation(
             "SERVER-START-IDEMPOTENT",
             "a second start() runs a second loop on the same table, and stop() ends neither for "
             "sure",

@@ -38,6 +38,16 @@ def test_a_coroutine_function_is_guarded_as_a_whole(decorate: Decorate, client: 
     assert [name for name, *_ in client.calls] == ["acquire", "release"] * 2
 
 
+@requirement("EXPIRES-DECORATOR@db302fdd")
+def test_a_coroutine_function_keeps_its_name_and_docstring(decorate: Decorate) -> None:
+    async def add() -> None:
+        """Add what there is."""
+
+    guarded = decorate(add)
+    assert guarded.__name__ == "add", "a coroutine function has lost its name"
+    assert guarded.__doc__ == "Add what there is.", "a coroutine function has lost its docstring"
+
+
 @requirement("EXPIRES-DECORATOR-BODY@4412b0a8")
 def test_what_a_coroutine_function_raises_is_kept(decorate: Decorate, client: Any) -> None:
     error = ValueError("out of the body")

@@ -25,6 +25,10 @@ from elastic_timer_conformance.workers import follow
 LATE = 5.0
 INTERVAL = 0.05
 
+# Which part of the time since its zero a clock goes back to an expiration that is long ago: more
+# than half, so that the rest of a division is something else than the difference.
+LONG_AGO = 0.75
+
 # Seconds. Clocks of two kinds are read one after the other, and in another thread.
 ROUNDING = 0.01
 
@@ -99,6 +103,8 @@ def test_every_event_is_reported_once(
     except RuntimeError as error:
         pytest.fail(f"what the listener raised has disturbed the server: {error}")
     began = time.time()
+    # A release of what is not armed is a request like any other, and nothing to be told of.
+    idle.put(backend.request(good, "never armed", -1))
     idle.put(backend.request(good, "good", began - LATE))
     wait_until(lambda: good in attempts, "reaping the first worker", allowance)
     idle.put(backend.request(stubborn, "stubborn", began - LATE))
@@ -123,6 +129,38 @@ def test_every_event_is_reported_once(
         assert LATE - ROUNDING <= event.lateness <= LATE + took + ROUNDING, (
             f"{event.name!r} says that the server was {event.lateness} s late; "
             f"it was so by {LATE} to {LATE + took:.3f} s"
+        )
+
+
+@requirement("OBSERVE-EVENTS@e22f4c67")
+@pytest.mark.parametrize("way", ["sent", "registered"])
+def test_however_long_ago_it_expired_the_server_was_that_late(
+    backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance, way: str
+) -> None:
+    events: list[Any] = []
+    reaped: list[Any] = []
+
+    def reap(worker_id: Any) -> bool:
+        reaped.append(worker_id)
+        return True
+
+    idle = observe(events.append, reap)
+    begin = time.time()
+    # A client may take the time to the monotonic clock, whose zero is when the machine was started.
+    late = LONG_AGO * (time.monotonic() if way == "sent" else begin)
+    request = backend.request(worker_ids[0], "scope", begin - late)
+    if way == "sent":
+        idle.put(request)
+    else:
+        idle.server.register_timers([request])
+    while not reaped and time.time() < begin + allowance.signal:
+        idle.server._run_watchdog()
+    took = time.time() - begin
+    assert [event.name for event in events] == ["expired", "reaped"]
+    for event in events:
+        assert late - ROUNDING <= event.lateness <= late + took + ROUNDING, (
+            f"{event.name!r} says that the server was {event.lateness} s late; "
+            f"it was so by {late:.3f} s"
         )
 
 

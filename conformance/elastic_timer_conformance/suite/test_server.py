@@ -2,25 +2,70 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
 from elastic_timer_conformance.allowance import Allowance
-from elastic_timer_conformance.backend import Backend
+from elastic_timer_conformance.backend import Backend, IdleServer
 from elastic_timer_conformance.harness.host import Agent
 from elastic_timer_conformance.harness.journal import Journal
 from elastic_timer_conformance.harness.processes import Host
 from elastic_timer_conformance.harness.watched import WatchedServer
-from elastic_timer_conformance.requirement import requirement
+from elastic_timer_conformance.requirement import not_applicable, requirement
 from elastic_timer_conformance.workers import WorkerContext, func
 
 Measure = Callable[[str, float], None]
 
 # Seconds: far longer than any allowance, so that waiting for it would show.
 LONG_INTERVAL = 600.0
+
+# By class, what a backend of one's own has to define.
+OWN_METHODS = {
+    "TimerClient": ("acquire", "release"),
+    "RequestQueue": ("size", "get"),
+    "TimerServer": ("register_timers", "clear_timers", "get_expired_timers", "_reap_worker"),
+}
+
+
+def instantiate(api: Any, name: str, methods: Iterable[str]) -> Any:
+    """Make an instance of a subclass that has these methods, which do nothing."""
+    own = type("Own", (getattr(api, name),), dict.fromkeys(methods, lambda *_: None))
+    if name != "TimerServer":
+        return own()
+    queue = instantiate(api, "RequestQueue", OWN_METHODS["RequestQueue"])
+    return own(queue, LONG_INTERVAL)
+
+
+@requirement("SERVER-COMPLETE@91091b23")
+@pytest.mark.parametrize(
+    ("name", "missing"), [(name, method) for name, own in OWN_METHODS.items() for method in own]
+)
+def test_what_lacks_a_method_is_refused(api: Any, name: str, missing: str) -> None:
+    if getattr(api, name) is None or api.RequestQueue is None:
+        not_applicable("the interface's classes are no base of this backend's")
+    instantiate(api, name, OWN_METHODS[name])
+    try:
+        instantiate(api, name, [method for method in OWN_METHODS[name] if method != missing])
+    except TypeError:
+        return
+    pytest.fail(f"a subclass of {name} has no {missing}(), and an instance of it was made")
+
+
+@requirement("SERVER-INVALID@bf8bb0f7")
+@pytest.mark.parametrize("interval", [0, -0.5, math.nan, math.inf, -math.inf])
+def test_an_interval_that_is_none_is_refused(
+    open_server: Callable[..., IdleServer], interval: float
+) -> None:
+    try:
+        open_server(max_interval=interval)
+    except ValueError:
+        return
+    pytest.fail(f"{interval} s are no interval, and the server was made all the same")
 
 
 @requirement("SERVER-START-NONBLOCKING@f79675c5")
@@ -109,3 +154,22 @@ def test_no_watchdog_begins_after_stop(
     # Time for many watchdogs to show themselves.
     time.sleep(max(allowance.silence, 10 * interval))
     assert begun == after_stop, "a watchdog began after stop() had returned"
+
+
+@requirement("SERVER-DAEMON@d201677a")
+def test_a_server_that_runs_lets_its_process_end(
+    host: Host, journal: Journal, allowance: Allowance
+) -> None:
+    worker = host.start_worker(serve, journal=journal)
+    worker.wait_for("serves")
+    assert worker.death.wait(allowance.signal), (
+        "a program has come to its end while the server that it had started was running, and its "
+        f"process is still there {allowance.signal} s later"
+    )
+    assert worker.exit_status() == 0
+
+
+def serve(worker: WorkerContext) -> None:
+    """In a worker: start a server, and come to an end without stopping it."""
+    worker.backend.start_server(LONG_INTERVAL)
+    worker.journal.write("serves")

@@ -126,6 +126,24 @@ def test_timers_that_are_over_are_forgotten(
 
 
 @requirement("SERVER-MEMORY@2c5a085c")
+def test_what_was_armed_all_at_once_is_forgotten_too(
+    one: WatchedServer, worker_ids: list[Any]
+) -> None:
+    worker_id = worker_ids[0]
+    released(one, worker_id, range(AT_A_TIME))
+    allowed = allocated(one) + ALLOWED
+    released(one, worker_id, range(OVER))
+    # What is tidied up late is when so many others have come and gone.
+    for start in range(OVER, 2 * OVER, AT_A_TIME):
+        released(one, worker_id, range(start, start + AT_A_TIME))
+    beyond = allocated(one) - allowed
+    assert beyond < 0, (
+        f"{OVER} timers were armed at one time and released, as many others came and went since, "
+        f"and of what has been allocated meanwhile, {ALLOWED + beyond} blocks of memory are in use"
+    )
+
+
+@requirement("SERVER-MEMORY@2c5a085c")
 def test_workers_that_have_released_are_forgotten(one: WatchedServer, backend: Backend) -> None:
     def release(numbers: range) -> None:
         # Process groups: as workers they need not exist, as long as they are not reaped.

@@ -61,6 +61,21 @@ class LosesTheName(WithExpires):
     expires_class = _LosesTheName
 
 
+class _LosesTheNameOfCoroutines(right):
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        guarded = super().__call__(function)
+        if inspect.iscoroutinefunction(function):
+            guarded.__name__ = "guarded"
+        return guarded
+
+
+@breaks("EXPIRES-DECORATOR", seen="a coroutine function has lost its name")
+class LosesTheNameOfCoroutines(WithExpires):
+    """A decorated coroutine function has the name of what it was wrapped in."""
+
+    expires_class = _LosesTheNameOfCoroutines
+
+
 class _GuardsTheCall(right):
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)

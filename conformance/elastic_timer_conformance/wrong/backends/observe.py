@@ -56,6 +56,24 @@ class TellsOfOneScope(LocalBackend):
     server_class = _TellsOfOne
 
 
+class _TellsOfReleases(LocalTimerServer):
+    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
+        for request in timer_requests:
+            if request.expiration_time < 0 and not self._is_armed(request):
+                self._tell("expired", request.worker_id, request.scope_id)
+        super().register_timers(timer_requests)
+
+    def _is_armed(self, request: TimerRequest) -> bool:
+        return (request.worker_id, request.scope_id) in self._timers
+
+
+@breaks("OBSERVE-EVENTS", seen="scope 'never armed'")
+class TakesAReleaseForTooLate(LocalBackend):
+    """A release of a timer that is not armed is reported as that of one that has expired."""
+
+    server_class = _TellsOfReleases
+
+
 class _NeverLate(LocalTimerServer):
     def _reap_worker_no_throw(
         self, worker_id: Any, timer: TimerRequest | None = None, now: Instant | None = None
@@ -88,6 +106,25 @@ class LetsTheListenerRaise(LocalBackend):
     """What the user's function raises is left to whoever caused the event."""
 
     server_class = _PassesItOn
+
+
+class _WithinADay(LocalTimerServer):
+    def _tell(
+        self,
+        name: EventName,
+        worker_id: Any = None,
+        scope_id: str | None = None,
+        lateness: float = 0.0,
+        detail: str = "",
+    ) -> None:
+        super()._tell(name, worker_id, scope_id, lateness % 86_400.0, detail)
+
+
+@breaks("OBSERVE-EVENTS", seen="'expired' says that the server was")
+class LosesWholeDays(LocalBackend):
+    """Of how late it was the server tells the time of day, and not the days."""
+
+    server_class = _WithinADay
 
 
 # Health -------------------------------------------------------------------------------------------

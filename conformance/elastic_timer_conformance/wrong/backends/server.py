@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from elastic_timer import LocalTimerServer, TimerRequest
+from elastic_timer import LocalTimerServer, RequestQueue, TimerClient, TimerRequest, TimerServer
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
+from elastic_timer_conformance.wrong.namespace import elastic_timer_with
 
 # Seconds that a wrong start() or stop() takes at the most: above the allowance that the suite has
 # for what is known to be wrong, and soon over.
@@ -80,3 +81,82 @@ class LoopGoesOn(LocalBackend):
     """A loop with an interval of 20 ms has three more watchdogs after `stop()` has returned."""
 
     server_class = _GoesOn
+
+
+class _ReleasesNothing(TimerClient):
+    def release(self, scope_id: str) -> None:
+        """Do nothing, unless a backend has something to do."""
+
+
+@breaks("SERVER-COMPLETE", seen="a subclass of TimerClient has no release()")
+class ReleaseIsOptional(LocalBackend):
+    """A client that cannot release is one all the same."""
+
+    @property
+    def api(self) -> Any:
+        return elastic_timer_with(TimerClient=_ReleasesNothing)
+
+
+class _HasNothing(RequestQueue):
+    def get(self, size: int, timeout: float) -> list[TimerRequest]:
+        """Return nothing, unless a backend has something."""
+        return []
+
+
+@breaks("SERVER-COMPLETE", seen="a subclass of RequestQueue has no get()")
+class GetIsOptional(LocalBackend):
+    """A queue that nothing can be got from is one all the same."""
+
+    @property
+    def api(self) -> Any:
+        return elastic_timer_with(RequestQueue=_HasNothing)
+
+
+class _CannotReap(TimerServer):
+    def _reap_worker(self, worker_id: Any) -> bool:
+        raise NotImplementedError
+
+
+@breaks("SERVER-COMPLETE", seen="a subclass of TimerServer has no _reap_worker()")
+class ReapingIsOptional(LocalBackend):
+    """That a server cannot reap is noticed when it is to."""
+
+    @property
+    def api(self) -> Any:
+        return elastic_timer_with(TimerServer=_CannotReap)
+
+
+class _TakesZero(LocalTimerServer):
+    def __init__(self, mp_queue: Any, max_interval: float, **options: Any) -> None:
+        super().__init__(mp_queue, max_interval=max_interval or 60.0, **options)
+
+
+@breaks("SERVER-INVALID", seen="0 s are no interval")
+class TakesZeroForTheDefault(LocalBackend):
+    """An interval of zero is taken for none, and the default's is used."""
+
+    server_class = _TakesZero
+
+
+class _AvoidsNegative(LocalTimerServer):
+    def __init__(self, mp_queue: Any, max_interval: float, **options: Any) -> None:
+        super().__init__(mp_queue, max_interval=abs(max_interval), **options)
+
+
+@breaks("SERVER-INVALID", seen="-0.5 s are no interval")
+class TakesNegativeForPositive(LocalBackend):
+    """The sign of an interval is not looked at."""
+
+    server_class = _AvoidsNegative
+
+
+class _Stays(LocalTimerServer):
+    def __init__(self, mp_queue: Any, **options: Any) -> None:
+        super().__init__(mp_queue, daemon=False, **options)
+
+
+@breaks("SERVER-DAEMON", seen="its process is still there")
+class StaysUntilItIsStopped(LocalBackend):
+    """Whoever forgets to stop a server waits for ever."""
+
+    server_class = _Stays

@@ -24,6 +24,22 @@ class KeepsEveryRelease(LocalBackend):
     server_class = _KeepsReleases
 
 
+class _OnlyGrows(LocalTimerServer):
+    """Has room for as many requests as it has ever been given at one time."""
+
+    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
+        super().register_timers(timer_requests)
+        room = self.__dict__.setdefault("room", [])
+        room += timer_requests[len(room) :]
+
+
+@breaks("SERVER-MEMORY", seen="timers were armed at one time and released")
+class KeepsRoomForTheMost(LocalBackend):
+    """A place that was made for a request is kept, with what was in it, for good."""
+
+    server_class = _OnlyGrows
+
+
 class _KnowsWhoTheyWere(LocalTimerServer):
     def _forget(self, worker_id: Any) -> None:
         super()._forget(worker_id)
