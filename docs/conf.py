@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+# The extensions, and the package `mutation`, which is not installed.
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 project = "Elastic Timer"
 author = "The Elastic Timer authors"
@@ -32,6 +33,7 @@ extensions = [
     "wrong_backends",
     "machine_parts",
     "soak_results",
+    "mutation_score",
     "sphinx_design",
     "sphinx_copybutton",
 ]
