@@ -58,12 +58,13 @@ def _entry(entry: Entry, changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _rows(results: Results, review: Review) -> Iterator[tuple[str, ...]]:
+    tried = [module for module in results.modules if module.tried]
     total = Score(0, 0)
-    for module in results.modules:
+    for module in tried:
         score = review.score(module)
         total += score
         yield _row(module.name, [module], review, score)
-    yield _row("all", results.modules, review, total)
+    yield _row("all", tried, review, total)
 
 
 def _row(name: str, modules: Sequence[Module], review: Review, score: Score) -> tuple[str, ...]:

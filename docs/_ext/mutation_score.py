@@ -50,13 +50,17 @@ class MutationSurvivors(_OfARun):
 
 def _about(results: Results) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    skipped = sum(module.annotations + module.invalid for module in results.modules)
+    tried = [module for module in results.modules if module.tried]
+    skipped = sum(module.annotations + module.invalid for module in tried)
+    others = ", ".join(f"`{module.name}`" for module in results.modules if not module.tried)
     yield (
         f"Measured on {results.date} with `{results.command}`, by {versions}. "
         f"{skipped} further mutants change an annotation, which nothing evaluates, or are no "
         f"Python, and were not tried. {results.controls_passed} of {results.controls} runs in "
         "between that changed nothing passed."
     )
+    if others:
+        yield f"Not tried, though it can be: {others}."
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

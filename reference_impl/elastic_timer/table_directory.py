@@ -34,6 +34,9 @@ _STORE_DELAY = 50e-6
 """Seconds from asking a worker to ring until its table is read. A processor may show its store
 of a deadline later than its load of the bound that it compared with; never by as much as this."""
 
+_RETRY_INTERVAL = 1.0
+"""Seconds until a table that could not be opened is tried again."""
+
 _SWEEP_INTERVAL = 10.0
 """Seconds after which a server that is awake anyway looks into all tables, should a ring have been
 lost. Looking into a thousand takes some milliseconds."""
@@ -82,6 +85,7 @@ class TableDirectory(RequestQueue):
         # and those that have to be before every judgement, since they hold an expired timer.
         self._due: list[tuple[float, WorkerId]] = []
         self._overdue: set[WorkerId] = set()
+        self._unopened: set[WorkerId] = set()  # due because they could not be opened
         self._swept = -math.inf
         self._refused: set[WorkerId] = set()  # whose file was told to be no table
         self._changes: deque[TimerRequest] = deque()
@@ -127,8 +131,9 @@ class TableDirectory(RequestQueue):
         with self._lock:
             for table in self._tables.values():
                 table.close()
-            for known in (self._tables, self._due, self._overdue, self._changes, self._refused):
+            for known in (self._tables, self._due, self._overdue, self._unopened, self._refused):
                 known.clear()
+            self._changes.clear()
             if self._bell is not None:
                 self._bell.close()
                 self._bell = None
@@ -207,7 +212,9 @@ class TableDirectory(RequestQueue):
         rung += also
         now = self._clock.monotonic()
         while self._due and self._due[0][0] <= now:
-            rung.append(heapq.heappop(self._due)[1])
+            _, worker_id = heapq.heappop(self._due)
+            self._unopened.discard(worker_id)
+            rung.append(worker_id)
         self._look_into(rung)
 
     def _sweep(self) -> None:
@@ -218,6 +225,7 @@ class TableDirectory(RequestQueue):
             # A worker that was killed early may have left an unfinished table, under ".<name>".
             names = [name.removeprefix(".") for name in os.listdir(self._path)]
             workers += filter(None, map(worker_of, names))
+            self._is_lost = False
         except OSError as error:
             if not self._is_lost:
                 self._on_malformed(MalformedTableError(f"cannot look for new tables: {error}"))
@@ -267,6 +275,10 @@ class TableDirectory(RequestQueue):
         except FileNotFoundError:
             return None  # forgotten already, or not finished yet
         except (MalformedTableError, OSError) as error:
+            # For want of a descriptor, perhaps, and so not for ever.
+            if isinstance(error, OSError) and worker_id not in self._unopened:
+                self._unopened.add(worker_id)
+                heapq.heappush(self._due, (self._clock.monotonic() + _RETRY_INTERVAL, worker_id))
             if worker_id not in self._refused:
                 self._refused.add(worker_id)
                 self._on_malformed(MalformedTableError(f"skipped {table_name(worker_id)}: {error}"))

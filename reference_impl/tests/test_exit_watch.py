@@ -70,6 +70,26 @@ def test_a_worker_that_cannot_be_looked_at_is_not_taken_for_gone(wait_until):
             process.wait()
 
 
+def test_a_worker_for_which_there_is_no_descriptor_is_watched_later(wait_until):
+    watch = ExitWatch()
+    with subprocess.Popen(["sleep", "600"]) as process:
+        worker_id = worker_of(process)
+        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.open(os.devnull, os.O_RDONLY)
+        os.close(lowest)
+        try:
+            for left in (0, 1):  # none for the epoll instance, or none for the pidfd
+                resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + left, most))
+                watch.watch(worker_id)
+                assert watch.exited() == []
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+            process.kill()
+        seen: list[WorkerId] = []
+        wait_until(lambda: seen.extend(watch.exited()) or seen, "the exit to be told")
+        assert set(seen) == {process.pid}
+
+
 def test_it_gives_its_descriptors_back():
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))

@@ -22,7 +22,7 @@ from elastic_timer_conformance.harness.patience import TooSlowError, with_time_e
 from elastic_timer_conformance.harness.processes import Host, HostDiedError, Server, Worker
 from elastic_timer_conformance.harness.reaping import MAX_INTERVAL, SOON, wait_reaped
 from elastic_timer_conformance.requirement import requirement
-from elastic_timer_conformance.workers import WorkerContext, func, func2, hang
+from elastic_timer_conformance.workers import WorkerContext, follow, func, func2, hang
 
 
 def wait_spared(workers: list[Worker], server: Server, allowance: Allowance) -> None:
@@ -88,21 +88,28 @@ def reap(agent: Agent, server: int, pid: int) -> Any:
 
 
 @requirement("PROCESS-REAPS-HUNG@b762ff48")
+@pytest.mark.parametrize("since", ["the worker was armed", "before"])
 def test_a_server_that_is_short_of_descriptors_reaps_in_the_end(
-    host: Host, journal: Journal, backend: Backend
+    host: Host, journal: Journal, backend: Backend, since: str
 ) -> None:
     server = host.start_server(MAX_INTERVAL)
-    hung = host.start_worker(func, SOON, journal=journal, server=server)
-    deadline = hung.wait_for("entered")["deadline"]
+    steps = (("gate", "go"), ("acquire", "scope", SOON), ("hang",))
+    hung = host.start_worker(follow, *steps, journal=journal, server=server)
+    hung.wait_for("at gate")
+    if since != "before":
+        journal.open_gate("go")
+        hung.wait_for("acquire")
     limit = host.call(allow_no_descriptors)
     try:
+        journal.open_gate("go")
+        deadline = hung.wait_for("acquire")["deadline"]
         # Time for several watchdogs to find that they cannot open anything.
         time.sleep(max(deadline - time.monotonic(), 0) + 3 * MAX_INTERVAL)
     finally:
         # A server that ends its own process when it reaps (see SERVER-SURVIVES) has reaped too.
         with suppress(HostDiedError):
             host.call(allow_descriptors, limit)
-    wait_reaped(hung, "entered", backend)
+    wait_reaped(hung, "acquire", backend)
 
 
 def allow_no_descriptors(agent: Agent) -> int:

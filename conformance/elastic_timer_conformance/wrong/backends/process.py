@@ -89,6 +89,20 @@ class TakesForGoneWhatItCannotLookAt(LocalBackend):
     server_class = _TakesForGone
 
 
+class _OpensFirst(LocalTimerServer):
+    def register_timers(self, timer_requests: list[TimerRequest]) -> None:
+        if timer_requests:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        super().register_timers(timer_requests)
+
+
+@breaks("PROCESS-REAPS-HUNG", seen="is alive")
+class LosesWhatItHasNoDescriptorFor(LocalBackend):
+    """Requests that are read while there is no file descriptor to spare are lost."""
+
+    server_class = _OpensFirst
+
+
 class _Tires(LocalTimerClient):
     """Counts the blocks of default scopes, which are named after a file and a line."""
 
