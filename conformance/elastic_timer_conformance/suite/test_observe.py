@@ -156,9 +156,11 @@ def test_however_long_ago_it_expired_the_server_was_that_late(
     while not reaped and time.time() < begin + allowance.signal:
         idle.server._run_watchdog()
     took = time.time() - begin
+    # To what fraction of a second a server knows when a timer expires is CLOCK-PRECISION's.
+    rounding = ROUNDING + late * 1e-7
     assert [event.name for event in events] == ["expired", "reaped"]
     for event in events:
-        assert late - ROUNDING <= event.lateness <= late + took + ROUNDING, (
+        assert late - rounding <= event.lateness <= late + took + rounding, (
             f"{event.name!r} says that the server was {event.lateness} s late; "
             f"it was so by {late:.3f} s"
         )
