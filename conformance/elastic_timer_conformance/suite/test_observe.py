@@ -57,6 +57,25 @@ def observe(backend: Backend) -> Iterator[Observe]:
         idle.close()
 
 
+class ReapingServer:
+    """A server that is not started, reaps whoever is late, and keeps what it reports."""
+
+    def __init__(self, observe: Observe) -> None:
+        self.events: list[Any] = []
+        self._reaped: list[Any] = []
+        self.idle = observe(self.events.append, self._reap)
+
+    def _reap(self, worker_id: Any) -> bool:
+        self._reaped.append(worker_id)
+        return True
+
+    def run_until_it_has_reaped(self, allowance: Allowance) -> None:
+        """Run watchdogs until somebody is reaped, or the time for that is over."""
+        end = time.monotonic() + allowance.signal
+        while not self._reaped and time.monotonic() < end:
+            self.idle.server._run_watchdog()
+
+
 def wait_until(condition: Callable[[], bool], what: str, allowance: Allowance) -> None:
     end = time.monotonic() + allowance.signal
     while not condition():
@@ -137,29 +156,21 @@ def test_every_event_is_reported_once(
 def test_however_long_ago_it_expired_the_server_was_that_late(
     backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance, way: str
 ) -> None:
-    events: list[Any] = []
-    reaped: list[Any] = []
-
-    def reap(worker_id: Any) -> bool:
-        reaped.append(worker_id)
-        return True
-
-    idle = observe(events.append, reap)
+    one = ReapingServer(observe)
     begin = time.time()
     # A client may take the time to the monotonic clock, whose zero is when the machine was started.
     late = LONG_AGO * (time.monotonic() if way == "sent" else begin)
     request = backend.request(worker_ids[0], "scope", begin - late)
     if way == "sent":
-        idle.put(request)
+        one.idle.put(request)
     else:
-        idle.server.register_timers([request])
-    while not reaped and time.time() < begin + allowance.signal:
-        idle.server._run_watchdog()
+        one.idle.server.register_timers([request])
+    one.run_until_it_has_reaped(allowance)
     took = time.time() - begin
     # To what fraction of a second a server knows when a timer expires is CLOCK-PRECISION's.
     rounding = ROUNDING + late * 1e-7
-    assert [event.name for event in events] == ["expired", "reaped"]
-    for event in events:
+    assert [event.name for event in one.events] == ["expired", "reaped"]
+    for event in one.events:
         assert late - rounding <= event.lateness <= late + took + rounding, (
             f"{event.name!r} says that the server was {event.lateness} s late; "
             f"it was so by {late:.3f} s"
@@ -170,24 +181,15 @@ def test_however_long_ago_it_expired_the_server_was_that_late(
 def test_every_scope_that_expired_is_named(
     backend: Backend, observe: Observe, worker_ids: list[Any], allowance: Allowance
 ) -> None:
-    events: list[Any] = []
-    reaped: list[Any] = []
-
-    def reap(worker_id: Any) -> bool:
-        reaped.append(worker_id)
-        return True
-
-    idle = observe(events.append, reap)
+    one = ReapingServer(observe)
     worker_id = worker_ids[0]
     now = time.time()
     for scope, at in (("step", now - 1), ("epoch", now - 2), ("later", now + 3600)):
-        idle.put(backend.request(worker_id, scope, at))
-    end = time.monotonic() + allowance.signal
-    while not reaped and time.monotonic() < end:
-        idle.server._run_watchdog()
-    idle.server._run_watchdog()
+        one.idle.put(backend.request(worker_id, scope, at))
+    one.run_until_it_has_reaped(allowance)
+    one.idle.server._run_watchdog()
     # Their order is left open, and so is which of the two the reap is put down to.
-    seen = sorted((event.name, event.worker_id, event.scope_id) for event in events)
+    seen = sorted((event.name, event.worker_id, event.scope_id) for event in one.events)
     last = seen[-1][2] if seen and seen[-1][2] == "step" else "epoch"
     expired: list[Event] = [("expired", worker_id, "epoch"), ("expired", worker_id, "step")]
     check_reported(seen, *expired, ("reaped", worker_id, last))

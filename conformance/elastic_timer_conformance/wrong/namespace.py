@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from elastic_timer import TimerClient
 
 from elastic_timer_conformance.backends.local import LocalBackend
 
-__all__ = ["WithExpires", "client_of", "configured_client", "elastic_timer_with"]
+__all__ = ["WithExpires", "WithNames", "client_of", "configured_client", "elastic_timer_with"]
 
 _NAMES = ("TimerRequest", "TimerClient", "RequestQueue", "TimerServer", "configure", "expires")
 
@@ -34,6 +35,20 @@ def client_of(block: elastic_timer.expires) -> TimerClient:
     client = block._client or configured_client()
     assert client is not None
     return client
+
+
+class WithNames(LocalBackend):
+    """A backend in whose namespace the names that its class is made with stand for those values."""
+
+    names: ClassVar[Mapping[str, Any]]
+
+    def __init_subclass__(cls, **names: Any) -> None:
+        super().__init_subclass__()
+        cls.names = names
+
+    @property
+    def api(self) -> Any:
+        return elastic_timer_with(**self.names)
 
 
 class WithExpires(LocalBackend):

@@ -10,13 +10,12 @@ import elastic_timer
 from elastic_timer import TimerClient
 from elastic_timer import expires as right
 
-from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
 from elastic_timer_conformance.wrong.namespace import (
     WithExpires,
+    WithNames,
     client_of,
     configured_client,
-    elastic_timer_with,
 )
 
 # A day, in seconds.
@@ -64,12 +63,8 @@ def _configure_some(timer_client: TimerClient | None) -> None:
 
 
 @breaks("EXPIRES-CONFIGURED", seen="there is no client, and the block was run all the same")
-class KeepsTheLastClient(LocalBackend):
+class KeepsTheLastClient(WithNames, configure=_configure_some):
     """`configure(None)` does not take the client away."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(configure=_configure_some)
 
 
 class _ConfiguresTheGiven(right):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from elastic_timer import LocalTimerServer, TimerRequest
 from elastic_timer.clock import Instant
 from elastic_timer.events import EventName, TimerEvent
 
+from elastic_timer_conformance.backend import IdleServer
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
 
@@ -108,23 +109,20 @@ class LetsTheListenerRaise(LocalBackend):
     server_class = _PassesItOn
 
 
-class _WithinADay(LocalTimerServer):
-    def _tell(
-        self,
-        name: EventName,
-        worker_id: Any = None,
-        scope_id: str | None = None,
-        lateness: float = 0.0,
-        detail: str = "",
-    ) -> None:
-        super()._tell(name, worker_id, scope_id, lateness % 86_400.0, detail)
-
-
 @breaks("OBSERVE-EVENTS", seen="'expired' says that the server was")
 class LosesWholeDays(LocalBackend):
     """Of how late it was the server tells the time of day, and not the days."""
 
-    server_class = _WithinADay
+    def observed_server(
+        self,
+        max_interval: float,
+        on_event: Callable[[Any], None],
+        reap: Callable[[Any], bool] | None = None,
+    ) -> IdleServer:
+        def tell(event: TimerEvent) -> None:
+            on_event(event._replace(lateness=event.lateness % 86_400.0))
+
+        return super().observed_server(max_interval, tell, reap)
 
 
 # Health -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from elastic_timer import LocalTimerClient, LocalTimerServer, TimerRequest
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
 from elastic_timer_conformance.wrong.clients import WithClient
-from elastic_timer_conformance.wrong.namespace import elastic_timer_with
+from elastic_timer_conformance.wrong.namespace import WithNames
 
 
 class _InWholeSeconds(TimerRequest):
@@ -41,7 +41,7 @@ class _EqualToTuples(TimerRequest):
     __hash__ = None
 
 
-class _OwnRequests(LocalBackend):
+class _OwnRequests(WithNames):
     """Hands out requests of a wrong kind, and sends right ones."""
 
     def request(self, worker_id: Any, scope_id: str, expiration_time: float) -> Any:
@@ -49,39 +49,23 @@ class _OwnRequests(LocalBackend):
 
 
 @breaks("REQUEST-FIELDS", seen="expiration_time")
-class KeepsWholeSeconds(_OwnRequests):
+class KeepsWholeSeconds(_OwnRequests, TimerRequest=_InWholeSeconds):
     """A request keeps the whole seconds of its expiration time."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerRequest=_InWholeSeconds)
 
 
 @breaks("REQUEST-FIELDS", seen="unexpected keyword argument 'worker_id'")
-class NamesItsArgumentsOtherwise(_OwnRequests):
+class NamesItsArgumentsOtherwise(_OwnRequests, TimerRequest=_WithOtherNames):
     """The arguments of a request have other names than its fields."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerRequest=_WithOtherNames)
 
 
 @breaks("REQUEST-EQUALITY", seen="==")
-class EqualWhateverTheTime(_OwnRequests):
+class EqualWhateverTheTime(_OwnRequests, TimerRequest=_EqualWhateverTheTime):
     """Two requests are equal when their worker and their scope are."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerRequest=_EqualWhateverTheTime)
 
 
 @breaks("REQUEST-EQUALITY", seen="!= (4711, 'scope', 1.5)")
-class EqualToATuple(_OwnRequests):
+class EqualToATuple(_OwnRequests, TimerRequest=_EqualToTuples):
     """A request equals the tuple of its fields."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerRequest=_EqualToTuples)
 
 
 class _OnlyMinusOneReleases(LocalTimerServer):

@@ -9,7 +9,7 @@ from elastic_timer import LocalTimerServer, RequestQueue, TimerClient, TimerRequ
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
-from elastic_timer_conformance.wrong.namespace import elastic_timer_with
+from elastic_timer_conformance.wrong.namespace import WithNames
 
 # Seconds that a wrong start() or stop() takes at the most: above the allowance that the suite has
 # for what is known to be wrong, and soon over.
@@ -89,12 +89,8 @@ class _ReleasesNothing(TimerClient):
 
 
 @breaks("SERVER-COMPLETE", seen="a subclass of TimerClient has no release()")
-class ReleaseIsOptional(LocalBackend):
+class ReleaseIsOptional(WithNames, TimerClient=_ReleasesNothing):
     """A client that cannot release is one all the same."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerClient=_ReleasesNothing)
 
 
 class _HasNothing(RequestQueue):
@@ -104,12 +100,8 @@ class _HasNothing(RequestQueue):
 
 
 @breaks("SERVER-COMPLETE", seen="a subclass of RequestQueue has no get()")
-class GetIsOptional(LocalBackend):
+class GetIsOptional(WithNames, RequestQueue=_HasNothing):
     """A queue that nothing can be got from is one all the same."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(RequestQueue=_HasNothing)
 
 
 class _CannotReap(TimerServer):
@@ -118,12 +110,8 @@ class _CannotReap(TimerServer):
 
 
 @breaks("SERVER-COMPLETE", seen="a subclass of TimerServer has no _reap_worker()")
-class ReapingIsOptional(LocalBackend):
+class ReapingIsOptional(WithNames, TimerServer=_CannotReap):
     """That a server cannot reap is noticed when it is to."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerServer=_CannotReap)
 
 
 class _TakesZero(LocalTimerServer):

@@ -10,21 +10,13 @@ from elastic_timer.clock import Instant
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
-from elastic_timer_conformance.wrong.namespace import elastic_timer_with
+from elastic_timer_conformance.wrong.namespace import WithNames
 from elastic_timer_conformance.wrong.pipes import ServerOnPipe
 
 # What it reads ------------------------------------------------------------------------------------
 
 # A server that leaves requests unread is wrong in many ways. So most of these backends have a right
 # server, and a wrong watchdog for the servers that subclass the interface.
-
-
-class _Inherited(LocalBackend):
-    base: ClassVar[type[TimerServer]]
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerServer=self.base)
 
 
 class _Asking(RequestQueue):
@@ -60,10 +52,8 @@ class _AsksForOneLess(_Asks):
 
 
 @breaks("WATCHDOG-BATCH", seen="size() said 2, and get() was called for 1 requests")
-class LeavesTheLastOne(_Inherited):
+class LeavesTheLastOne(WithNames, TimerServer=_AsksForOneLess):
     """A watchdog asks for one request less than there are, if there are several."""
-
-    base = _AsksForOneLess
 
 
 class _Again(_Asking):
@@ -77,10 +67,8 @@ class _AsksAgain(_Asks):
 
 
 @breaks("WATCHDOG-BATCH", seen="get() is to be called once: the calls were size, get, get")
-class LooksForMore(_Inherited):
+class LooksForMore(WithNames, TimerServer=_AsksAgain):
     """A watchdog that got requests calls `get` once more, for what has come meanwhile."""
-
-    base = _AsksAgain
 
 
 class _Longer(_Asking):
@@ -93,10 +81,8 @@ class _AsksForLonger(_Asks):
 
 
 @breaks("WATCHDOG-BATCH", seen="max_interval is 0.01 s, and get() was to wait for 0.02 s")
-class WaitsForTwoIntervals(_Inherited):
+class WaitsForTwoIntervals(WithNames, TimerServer=_AsksForLonger):
     """A watchdog waits for requests for two intervals."""
-
-    base = _AsksForLonger
 
 
 class _JudgesFirst(TimerServer):
@@ -108,10 +94,8 @@ class _JudgesFirst(TimerServer):
 
 
 @breaks("WATCHDOG-BATCH", seen="all is to be registered before any timer is judged")
-class JudgesFirst(_Inherited):
+class JudgesFirst(WithNames, TimerServer=_JudgesFirst):
     """A watchdog registers what it has read when it has judged the timers that it knew."""
-
-    base = _JudgesFirst
 
 
 class _UpToFifteen(RequestPipe):

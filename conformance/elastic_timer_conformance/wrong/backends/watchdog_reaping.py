@@ -10,7 +10,7 @@ from elastic_timer.clock import Instant
 
 from elastic_timer_conformance.backends.local import LocalBackend
 from elastic_timer_conformance.wrong.breach import breaks
-from elastic_timer_conformance.wrong.namespace import elastic_timer_with
+from elastic_timer_conformance.wrong.namespace import WithNames
 
 
 class _DropsTheExpired(LocalTimerServer):
@@ -79,12 +79,8 @@ class _StopsAtAFailure(TimerServer):
 
 
 @breaks("WATCHDOG-REAPED", seen="1, 2 and 3 are late, and reaping was tried for [1, 2]")
-class StopsAtAFailure(LocalBackend):
+class StopsAtAFailure(WithNames, TimerServer=_StopsAtAFailure):
     """A worker that cannot be reaped keeps those after it from being reaped."""
-
-    @property
-    def api(self) -> Any:
-        return elastic_timer_with(TimerServer=_StopsAtAFailure)
 
 
 class _CountsFailures(LocalTimerServer):
