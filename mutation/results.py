@@ -56,6 +56,11 @@ class Results:
     controls_passed: int
     modules: Sequence[Module]
 
+    @property
+    def tried(self) -> Sequence[Module]:
+        """The modules of which at least some mutants were tried."""
+        return [module for module in self.modules if module.tried]
+
 
 def save(results: Results, path: Path) -> None:
     """Write results as JSON."""

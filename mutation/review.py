@@ -56,9 +56,6 @@ class Score:
     counted: int
     """All that were tried, without those that are equivalent."""
 
-    def __add__(self, other: Score) -> Score:
-        return Score(self.killed + other.killed, self.counted + other.counted)
-
     def __str__(self) -> str:
         # Never rounded up to what was not reached.
         return f"{self.killed * 1000 // self.counted / 10:.1f} %" if self.counted else "-"
@@ -74,13 +71,15 @@ class Review:
         """Return the entry about a mutant, if there is one."""
         return self._by_change().get(change)
 
-    def score(self, module: Module) -> Score:
-        """Return a module's score; whatever has no entry counts as not killed."""
-        equivalent = sum(
-            entry is not None and entry.means is Meaning.EQUIVALENT
-            for entry in (self.of(survivor.change) for survivor in module.survivors)
-        )
-        return Score(module.killed, module.tried - equivalent)
+    def score(self, modules: Iterable[Module]) -> Score:
+        """Return the score of some modules; whatever has no entry counts as not killed."""
+        killed = counted = 0
+        for module in modules:
+            entries = [self.of(survivor.change) for survivor in module.survivors]
+            means = [entry.means for entry in entries if entry is not None]
+            killed += module.killed
+            counted += module.tried - means.count(Meaning.EQUIVALENT)
+        return Score(killed, counted)
 
     def missing(self, modules: Iterable[Module]) -> list[Change]:
         """Return the survivors without an entry."""

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from .apart import NOT_APART
 from .copies import PACKAGES
+from .targets import EXAMPLE, QUEUE
 from .warm import SOCKET, Answer, Request
 
 __all__ = ["EndedError", "Suite", "SuiteError"]
@@ -28,9 +29,9 @@ doing."""
 
 _OPTIONS = {
     # To flood such a queue takes a minute, and says more of the queue than of who reads it.
-    "local-mp-queue": ("-k", "not flooded_server"),
+    QUEUE: ("-k", "not flooded_server"),
     # It claims no more, and says so.
-    "socket_backend:SocketBackend": ("--profile=core",),
+    EXAMPLE: ("--profile=core",),
 }
 """By backend, what is run of the suite, where it is not all."""
 

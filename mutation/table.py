@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .mutant import Change
 from .results import Module, Results
-from .review import Entry, Meaning, Review, Score
+from .review import Entry, Meaning, Review
 
 __all__ = ["as_markdown", "as_text", "survivors_as_markdown"]
 
@@ -58,16 +58,12 @@ def _entry(entry: Entry, changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _rows(results: Results, review: Review) -> Iterator[tuple[str, ...]]:
-    tried = [module for module in results.modules if module.tried]
-    total = Score(0, 0)
-    for module in tried:
-        score = review.score(module)
-        total += score
-        yield _row(module.name, [module], review, score)
-    yield _row("all", tried, review, total)
+    for module in results.tried:
+        yield _row(module.name, [module], review)
+    yield _row("all", results.tried, review)
 
 
-def _row(name: str, modules: Sequence[Module], review: Review, score: Score) -> tuple[str, ...]:
+def _row(name: str, modules: Sequence[Module], review: Review) -> tuple[str, ...]:
     found = [review.of(each.change) for module in modules for each in module.survivors]
     means = [entry.means for entry in found if entry is not None]
     figures = (
@@ -77,4 +73,4 @@ def _row(name: str, modules: Sequence[Module], review: Review, score: Score) -> 
         means.count(Meaning.EQUIVALENT),
         len(found) - means.count(Meaning.EQUIVALENT),
     )
-    return (name, *map(str, figures), str(score))
+    return (name, *map(str, figures), str(review.score(modules)))

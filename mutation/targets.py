@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["CONTROLS", "PACKAGE", "TARGETS", "TIMEOUT", "path_of"]
+__all__ = ["CONTROLS", "EXAMPLE", "PACKAGE", "QUEUE", "TARGETS", "TIMEOUT", "path_of"]
 
 PACKAGE = "reference_impl/elastic_timer"
 
 _LOCAL = ("local",)
 
-# Reads a multiprocessing.Queue, by a class of its own, and whatever somebody has put in there.
-_QUEUE = "local-mp-queue"
+QUEUE = "local-mp-queue"
+"""Reads a multiprocessing.Queue, by a class of its own, and whatever somebody has put in there."""
 
-# The example of the documentation: a server that leaves to its base class what it can.
-_EXAMPLE = "socket_backend:SocketBackend"
+EXAMPLE = "socket_backend:SocketBackend"
+"""The example of the documentation: a server that leaves to its base class what it can."""
 
 TARGETS: Mapping[str, Sequence[str]] = {
     "expires": _LOCAL,
     "blocks": _LOCAL,
-    "timer_table": (*_LOCAL, _QUEUE),
-    "api": (*_LOCAL, _EXAMPLE),
-    "local_timer": (*_LOCAL, _QUEUE),
+    "timer_table": (*_LOCAL, QUEUE),
+    "api": (*_LOCAL, EXAMPLE),
+    "local_timer": (*_LOCAL, QUEUE),
     "process_server": _LOCAL,
     "watchdog_loop": _LOCAL,
     "worker": _LOCAL,
@@ -37,7 +37,7 @@ TIMEOUT = 1800.0
 others may keep the machine busy. A test that hangs is ended long before; this is for what hangs
 outside of a test."""
 
-CONTROLS: Mapping[str, int] = {"local": 20, _QUEUE: 5, _EXAMPLE: 5}
+CONTROLS: Mapping[str, int] = {"local": 20, QUEUE: 5, EXAMPLE: 5}
 """How often each backend is judged unmutated in between. A suite that fails for no reason once in
 ten runs is noticed by twenty with a probability of nearly nine in ten."""
 

@@ -50,8 +50,7 @@ class MutationSurvivors(_OfARun):
 
 def _about(results: Results) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    tried = [module for module in results.modules if module.tried]
-    skipped = sum(module.annotations + module.invalid for module in tried)
+    skipped = sum(module.annotations + module.invalid for module in results.tried)
     others = ", ".join(f"`{module.name}`" for module in results.modules if not module.tried)
     yield (
         f"Measured on {results.date} with `{results.command}`, by {versions}. "
@@ -60,7 +59,7 @@ def _about(results: Results) -> Iterator[str]:
         "between that changed nothing passed."
     )
     if others:
-        yield f"Not tried, though it can be: {others}."
+        yield f"Not tried, though they could be: {others}."
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

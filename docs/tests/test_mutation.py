@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import add
 from pathlib import Path
 
 import pytest
 
 from mutation import review
 from mutation.results import Results, load
-from mutation.review import Score
 
 DOCS = Path(__file__).parent.parent
 
@@ -37,13 +34,10 @@ def test_the_runs_that_changed_nothing_passed(results: Results) -> None:
 
 def test_every_survivor_is_accounted_for_and_no_entry_is_stale(results: Results) -> None:
     entries = review.read()
-    tried = [module for module in results.modules if module.tried]
-    assert entries.missing(tried) == []
-    assert entries.stale(tried) == []
+    assert entries.missing(results.tried) == []
+    assert entries.stale(results.tried) == []
 
 
 def test_enough_is_noticed(results: Results) -> None:
-    entries = review.read()
-    judged = [module for module in results.modules if module.name in JUDGED]
-    score = reduce(add, map(entries.score, judged), Score(0, 0))
+    score = review.read().score(module for module in results.modules if module.name in JUDGED)
     assert score.killed >= ENOUGH * score.counted

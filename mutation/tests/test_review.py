@@ -62,12 +62,17 @@ def test_no_entry_is_stale_while_not_all_mutants_have_been_tried(tmp_path: Path)
 
 
 def test_only_what_is_equivalent_does_not_count(tmp_path: Path) -> None:
-    assert reviewed(tmp_path).score(module(SAME, OTHER, killed=8)) == Score(8, 9)
+    assert reviewed(tmp_path).score([module(SAME, OTHER, killed=8)]) == Score(8, 9)
 
 
 def test_a_score_is_not_rounded_up() -> None:
     assert str(Score(8999, 10000)) == "89.9 %"
-    assert str(Score(0, 0) + Score(1, 2)) == "50.0 %"
+    assert str(Score(1, 2)) == "50.0 %"
+
+
+def test_a_score_of_several_modules_is_of_all_their_mutants(tmp_path: Path) -> None:
+    modules = [module(killed=3), module(SAME, OTHER, killed=8)]
+    assert reviewed(tmp_path).score(modules) == Score(11, 12)
 
 
 @pytest.mark.parametrize(
