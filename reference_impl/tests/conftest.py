@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import elastic_timer
 import pytest
@@ -24,6 +27,24 @@ def wait_until() -> Callable[[Callable[[], object], str], None]:
             time.sleep(0.001)
 
     return wait
+
+
+@contextmanager
+def _few_descriptors(left: int) -> Iterator[None]:
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + left, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+
+
+@pytest.fixture
+def few_descriptors() -> Callable[[int], AbstractContextManager[None]]:
+    """In `with few_descriptors(left)`, only so many more files can be opened by this process."""
+    return _few_descriptors
 
 
 @pytest.fixture(autouse=True)

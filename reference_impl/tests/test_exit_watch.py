@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 
@@ -44,21 +43,15 @@ def test_a_process_that_took_over_the_pid_does_not_pass_for_the_worker():
     assert watch.exited() == [os.getpid()]
 
 
-def test_a_worker_that_cannot_be_looked_at_is_not_taken_for_gone(wait_until):
+def test_a_worker_that_cannot_be_looked_at_is_not_taken_for_gone(wait_until, few_descriptors):
     watch = ExitWatch()
     first, second = (subprocess.Popen(["sleep", "600"]) for _ in range(2))
     try:
         watch.watch(worker_of(first))
         worker_id = worker_of(second)
-        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        lowest = os.open(os.devnull, os.O_RDONLY)
-        os.close(lowest)
         # One descriptor is left: for the process, and not for what is to be read of it.
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, most))
-        try:
+        with few_descriptors(1):
             watch.watch(worker_id)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
         assert watch.exited() == []
         second.kill()
         seen: list[WorkerId] = []
@@ -70,20 +63,16 @@ def test_a_worker_that_cannot_be_looked_at_is_not_taken_for_gone(wait_until):
             process.wait()
 
 
-def test_a_worker_for_which_there_is_no_descriptor_is_watched_later(wait_until):
+def test_a_worker_for_which_there_is_no_descriptor_is_watched_later(wait_until, few_descriptors):
     watch = ExitWatch()
     with subprocess.Popen(["sleep", "600"]) as process:
         worker_id = worker_of(process)
-        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        lowest = os.open(os.devnull, os.O_RDONLY)
-        os.close(lowest)
         try:
             for left in (0, 1):  # none for the epoll instance, or none for the pidfd
-                resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + left, most))
-                watch.watch(worker_id)
-                assert watch.exited() == []
+                with few_descriptors(left):
+                    watch.watch(worker_id)
+                    assert watch.exited() == []
         finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
             process.kill()
         seen: list[WorkerId] = []
         wait_until(lambda: seen.extend(watch.exited()) or seen, "the exit to be told")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -114,19 +113,15 @@ def test_one_damaged_table_leaves_all_others_enforced(directory, sleeper):
     assert all(f"worker {damaged.process.pid} is damaged" in detail for detail in told)
 
 
-def test_a_table_that_cannot_be_opened_for_now_is_opened_later(directory, sleeper, wait_until):
+def test_a_table_that_cannot_be_opened_for_now_is_opened_later(
+    directory, sleeper, wait_until, few_descriptors
+):
     events = []
     with SharedMemoryTimerServer(directory, max_interval=600, on_event=events.append):
         hung = sleeper()
-        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        lowest = os.open(os.devnull, os.O_RDONLY)
-        os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, most))
-        try:
+        with few_descriptors(0):
             hung.arm("s", 0.1)
             wait_until(lambda: "malformed request" in [event.name for event in events], "a try")
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
         assert hung.process.wait(PATIENCE) == -signal.SIGKILL
     told = [event.detail for event in events if event.name == "malformed request"]
     assert len(told) == 1, "it is told once, however often it is tried"
